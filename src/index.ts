@@ -1,0 +1,1 @@
+export { HandfastError } from "#kernel/errors.js";

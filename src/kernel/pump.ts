@@ -1,0 +1,90 @@
+import type { Address, Clock, DatagramSocket, Machine } from "./ports.js";
+
+/**
+ * Drives one machine: after every input it drains the datagrams, hands events to `onProgress` and re-arms one timer.
+ * The same pump runs on real sockets and on the simulated network.
+ */
+export class Pump {
+  readonly #machine: Machine;
+  readonly #socket: Pick<DatagramSocket, "send">;
+  readonly #clock: Clock;
+  readonly #onProgress: () => void;
+  #cancelTimer: (() => void) | undefined;
+  #armedFor = Number.POSITIVE_INFINITY;
+  #turning = false;
+  #again = false;
+  #stopped = false;
+
+  constructor(machine: Machine, socket: Pick<DatagramSocket, "send">, clock: Clock, onProgress: () => void = () => {}) {
+    this.#machine = machine;
+    this.#socket = socket;
+    this.#clock = clock;
+    this.#onProgress = onProgress;
+  }
+
+  receive(bytes: Uint8Array, from: Address): void {
+    if (this.#stopped) return;
+    this.#machine.receive(bytes, from, this.#clock.now());
+    this.turn();
+  }
+
+  /** Call after every command given to the machine from outside. Safe to call from inside `onProgress`. */
+  turn(): void {
+    if (this.#stopped) return;
+    if (this.#turning) {
+      this.#again = true;
+      return;
+    }
+    this.#turning = true;
+    try {
+      do {
+        this.#again = false;
+        this.#drain();
+        this.#onProgress();
+      } while (this.#again && !this.#stopped);
+    } finally {
+      this.#turning = false;
+    }
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#disarm();
+  }
+
+  #drain(): void {
+    const now = this.#clock.now();
+    for (;;) {
+      const datagram = this.#machine.nextDatagram(now);
+      if (!datagram) return;
+      this.#socket.send(datagram.bytes, datagram.to);
+    }
+  }
+
+  #arm(): void {
+    const deadline = this.#stopped ? undefined : this.#machine.deadline;
+    if (deadline === undefined) {
+      this.#disarm();
+      return;
+    }
+    // A timer that fires early only ticks early; re-arming on every packet would cost more than that.
+    if (this.#cancelTimer && this.#armedFor <= deadline) return;
+    this.#disarm();
+    this.#armedFor = deadline;
+    this.#cancelTimer = this.#clock.schedule(Math.max(0, deadline - this.#clock.now()), () => {
+      this.#cancelTimer = undefined;
+      this.#armedFor = Number.POSITIVE_INFINITY;
+      if (this.#stopped) return;
+      const now = this.#clock.now();
+      if (now >= (this.#machine.deadline ?? Number.POSITIVE_INFINITY)) this.#machine.tick(now);
+      this.turn();
+    });
+  }
+
+  #disarm(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
+  }
+}

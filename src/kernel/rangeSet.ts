@@ -1,0 +1,99 @@
+/** One run of consecutive integers, both ends included. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * A set of non-negative integers kept as sorted, disjoint, non-adjacent runs: ACK ranges, holes in a stream.
+ * add: O(log n) to find, O(n) to splice; n is small and bounded by the callers.
+ */
+export class RangeSet {
+  #starts: number[] = [];
+  #ends: number[] = [];
+
+  /** How many runs there are. */
+  get size(): number {
+    return this.#starts.length;
+  }
+
+  get min(): number | undefined {
+    return this.#starts[0];
+  }
+
+  get max(): number | undefined {
+    return this.#ends[this.#ends.length - 1];
+  }
+
+  has(value: number): boolean {
+    const i = this.#lastStartingAtOrBefore(value);
+    return i >= 0 && value <= (this.#ends[i] ?? -1);
+  }
+
+  /** Adds start..end (both included). Returns false when all of it was there already. */
+  add(start: number, end: number = start): boolean {
+    let first = this.#lastStartingAtOrBefore(start);
+    if (first >= 0 && (this.#ends[first] ?? -1) >= end) return false;
+    if (first < 0 || (this.#ends[first] ?? -1) < start - 1) first++;
+    let from = start;
+    let to = end;
+    let last = first;
+    for (; last < this.#starts.length && (this.#starts[last] ?? 0) <= end + 1; last++) {
+      from = Math.min(from, this.#starts[last] ?? from);
+      to = Math.max(to, this.#ends[last] ?? to);
+    }
+    this.#starts.splice(first, last - first, from);
+    this.#ends.splice(first, last - first, to);
+    return true;
+  }
+
+  /** Removes start..end (both included). */
+  remove(start: number, end: number = start): void {
+    const starts: number[] = [];
+    const ends: number[] = [];
+    for (const range of this) {
+      if (range.start < start) {
+        starts.push(range.start);
+        ends.push(Math.min(range.end, start - 1));
+      }
+      if (range.end > end) {
+        starts.push(Math.max(range.start, end + 1));
+        ends.push(range.end);
+      }
+    }
+    this.#starts = starts;
+    this.#ends = ends;
+  }
+
+  /** Drops the lowest runs until at most `count` remain. */
+  keepHighest(count: number): void {
+    const excess = this.#starts.length - count;
+    if (excess <= 0) return;
+    this.#starts.splice(0, excess);
+    this.#ends.splice(0, excess);
+  }
+
+  /** Runs from the highest to the lowest, as an ACK frame lists them. */
+  *descending(): Generator<Range> {
+    for (let i = this.#starts.length - 1; i >= 0; i--) yield this.#at(i);
+  }
+
+  *[Symbol.iterator](): Generator<Range> {
+    for (let i = 0; i < this.#starts.length; i++) yield this.#at(i);
+  }
+
+  #at(i: number): Range {
+    return { start: this.#starts[i] ?? 0, end: this.#ends[i] ?? 0 };
+  }
+
+  #lastStartingAtOrBefore(value: number): number {
+    let low = 0;
+    let high = this.#starts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#starts[middle] ?? 0) <= value) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { createCipheriv, randomBytes } from "node:crypto";
+import { test } from "node:test";
+import type { Crypto } from "#crypto/crypto.js";
+import { nativeCrypto } from "#crypto/native.node.js";
+import { nobleCrypto } from "#crypto/noble.js";
+import { fromHex, toHex } from "#kernel/bytes.js";
+
+const backEnds: readonly Crypto[] = [nobleCrypto, nativeCrypto];
+
+for (const crypto of backEnds) {
+  test(`${crypto.name}: header mask of RFC 9001 A.5`, () => {
+    const mask = new Uint8Array(5);
+    const key = fromHex("25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4");
+    crypto.headerMask(key)(fromHex("5e5cd55c41f69080575d7999c25a5bfb"), mask);
+    assert.equal(toHex(mask), "aefefe7d03");
+  });
+
+  test(`${crypto.name}: X25519: the public key of RFC 7748 §6.1, and both sides agree`, () => {
+    const alice = crypto.x25519KeyPair(new Uint8Array(32).fill(7));
+    assert.equal(alice.public.length, 32);
+    const bob = crypto.x25519KeyPair(fromHex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"));
+    assert.equal(toHex(bob.public), "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+    assert.deepEqual(crypto.x25519(alice, bob.public), crypto.x25519(bob, alice.public));
+  });
+
+  test(`${crypto.name}: refuses low-order X25519 points and P-256 points in any other form`, () => {
+    const own = crypto.x25519KeyPair(new Uint8Array(32).fill(7));
+    assert.equal(crypto.x25519(own, new Uint8Array(32)), undefined);
+    const pair = crypto.p256KeyPair(new Uint8Array(32).fill(9));
+    assert.ok(pair);
+    assert.equal(crypto.p256KeyPair(new Uint8Array(32)), undefined);
+    const hybrid = Uint8Array.from(pair.public);
+    hybrid[0] = 6 | ((pair.public[64] ?? 0) & 1);
+    const offCurve = Uint8Array.from(pair.public);
+    offCurve[64] = (offCurve[64] ?? 0) ^ 1;
+    const compressed = Uint8Array.of(2 | ((pair.public[64] ?? 0) & 1), ...pair.public.subarray(1, 33));
+    for (const point of [hybrid, offCurve, compressed, new Uint8Array(65), new Uint8Array(0)]) {
+      assert.equal(crypto.p256IsValidPoint(point), false);
+      assert.equal(crypto.p256SharedSecret(pair, point), undefined);
+    }
+    assert.equal(crypto.p256IsValidPoint(pair.public), true);
+  });
+}
+
+test("both back ends give the same bytes", () => {
+  for (let round = 0; round < 20; round++) {
+    const key = new Uint8Array(randomBytes(32));
+    const nonce = new Uint8Array(randomBytes(12));
+    const aad = new Uint8Array(randomBytes(round));
+    const text = new Uint8Array(randomBytes(round * 97));
+    const [a, b] = backEnds.map((crypto) => {
+      const out = new Uint8Array(text.length + 16 + 3);
+      crypto.aead(key).seal(nonce, aad, text, out, 3);
+      return out;
+    });
+    assert.ok(a && b);
+    assert.deepEqual(a, b);
+    for (const crypto of backEnds) {
+      assert.deepEqual(crypto.aead(key).open(nonce, aad, a.subarray(3)), text);
+      const forged = a.slice(3);
+      forged[0] = (forged[0] ?? 0) ^ 1;
+      assert.equal(crypto.aead(key).open(nonce, aad, forged), undefined);
+      assert.equal(crypto.aead(key).open(nonce, aad, a.subarray(3, 10)), undefined);
+    }
+    assert.deepEqual(nobleCrypto.sha256(aad, text), nativeCrypto.sha256(aad, text));
+    assert.deepEqual(nobleCrypto.hmacSha256(key, text), nativeCrypto.hmacSha256(key, text));
+    assert.deepEqual(nobleCrypto.x25519KeyPair(key), nativeCrypto.x25519KeyPair(key));
+    const [p, q] = [nobleCrypto.p256KeyPair(key), nativeCrypto.p256KeyPair(key)];
+    assert.deepEqual(p, q);
+    const other = nobleCrypto.p256KeyPair(new Uint8Array(randomBytes(32)));
+    if (!p || !q || !other) continue;
+    assert.deepEqual(nobleCrypto.p256SharedSecret(p, other.public), nativeCrypto.p256SharedSecret(q, other.public));
+  }
+});
+
+test("the header mask is node's ChaCha20 block of the sample", () => {
+  for (let round = 0; round < 50; round++) {
+    const key = new Uint8Array(randomBytes(32));
+    const sample = new Uint8Array(randomBytes(16));
+    const mask = new Uint8Array(5);
+    nobleCrypto.headerMask(key)(sample, mask);
+    assert.deepEqual(mask, new Uint8Array(createCipheriv("chacha20", key, sample).update(new Uint8Array(5))));
+  }
+});
