@@ -1,0 +1,119 @@
+import type { Crypto, KeyPair } from "#crypto/crypto.js";
+import { nativeCrypto } from "#crypto/native.node.js";
+import type { Address } from "#kernel/ports.js";
+import { Pump } from "#kernel/pump.js";
+import { Endpoint, type EndpointEvent, type EndpointOptions } from "#transport/endpoint.js";
+import { Session } from "#transport/session.js";
+import { type Link, SimulatedNetwork } from "../simulation/network.js";
+import { SeededRandom } from "../simulation/seededRandom.js";
+import { VirtualClock } from "../simulation/virtualClock.js";
+
+export const SERVER: Address = { host: "10.0.0.1", port: 4760 };
+export const CLIENT: Address = { host: "10.0.0.2", port: 50_000 };
+
+export type SimulatedSocket = ReturnType<SimulatedNetwork["socket"]>;
+
+/** One end on the simulated network: endpoint, pump, and the sessions it came to hold. */
+export class ChannelEnd {
+  readonly endpoint: Endpoint;
+  readonly pump: Pump;
+  readonly socket: SimulatedSocket;
+  readonly sessions: Session[] = [];
+  readonly events: EndpointEvent[] = [];
+
+  constructor(world: ChannelWorld, address: Address, options: EndpointOptions) {
+    this.endpoint = new Endpoint(options);
+    this.socket = world.network.socket(address);
+    this.pump = new Pump(this.endpoint, this.socket, world.clock, () => this.#progress(world, options.crypto));
+    this.socket.onDatagram((bytes, from) => this.pump.receive(bytes, from));
+  }
+
+  get session(): Session | undefined {
+    return this.sessions.at(-1);
+  }
+
+  #progress(world: ChannelWorld, crypto: Crypto): void {
+    for (let event = this.endpoint.nextEvent(); event; event = this.endpoint.nextEvent()) {
+      this.events.push(event);
+      if (event.type !== "connected") continue;
+      const { connection, exporter, peerId } = event;
+      const turn = (): void => this.pump.turn();
+      this.sessions.push(new Session({ connection, clock: world.clock, crypto, turn, exporter, peerId }));
+    }
+    for (const session of this.sessions) session.progress();
+  }
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly link?: Link;
+  readonly crypto?: Crypto;
+  readonly endpoint?: Partial<EndpointOptions>;
+}
+
+/** A server and a client that share a bond, on a simulated network. */
+export class ChannelWorld {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly network: SimulatedNetwork;
+  readonly random: SeededRandom;
+  readonly crypto: Crypto;
+  readonly psk: Uint8Array;
+  readonly serverKey: KeyPair;
+  readonly clientKey: KeyPair;
+  readonly server: ChannelEnd;
+  readonly client: ChannelEnd;
+  /** What the server finds for the client's key. */
+  bond: { psk: Uint8Array; id: string } | "forgotten" | undefined;
+
+  constructor(options: WorldOptions) {
+    this.network = new SimulatedNetwork(this.clock, options.seed, options.link);
+    this.random = new SeededRandom(options.seed + 1_000_003);
+    this.crypto = options.crypto ?? nativeCrypto;
+    this.psk = this.random.bytes(32);
+    this.serverKey = this.crypto.x25519KeyPair(this.random.bytes(32));
+    this.clientKey = this.crypto.x25519KeyPair(this.random.bytes(32));
+    this.bond = { psk: this.psk, id: "client" };
+    const shared = { crypto: this.crypto, random: this.random.bytes, resetKey: this.random.bytes(32), now: this.clock.now() };
+    const lookup: EndpointOptions["lookup"] = (key) => (equal(key, this.clientKey.public) ? this.bond : undefined);
+    this.server = new ChannelEnd(this, SERVER, { ...shared, identity: this.serverKey, lookup, accept: true, ...options.endpoint });
+    this.client = new ChannelEnd(this, CLIENT, {
+      ...shared,
+      identity: this.clientKey,
+      lookup: () => undefined,
+      accept: false,
+      ...options.endpoint,
+    });
+  }
+
+  /** Starts the client's dial. */
+  dial(overrides: { readonly psk?: Uint8Array; readonly to?: readonly Address[]; readonly timeoutMs?: number } = {}): void {
+    const peerStatic = this.serverKey.public;
+    this.client.endpoint.connect({ to: [SERVER], peerStatic, psk: this.psk, id: "server", ...overrides }, this.clock.now());
+    this.client.pump.turn();
+  }
+
+  /** Dials and waits for both sessions. */
+  async connected(limitMs = 20_000): Promise<{ client: Session; server: Session }> {
+    this.dial({ timeoutMs: limitMs });
+    await this.clock.runUntilAsync(() => this.client.sessions.length > 0 && this.server.sessions.length > 0, limitMs);
+    const { session: client } = this.client;
+    const { session: server } = this.server;
+    if (!client || !server) throw new Error("no connection came about");
+    return { client, server };
+  }
+
+  /** Lets virtual time pass until the promise settles. */
+  async until<T>(promise: Promise<T>, limitMs = 600_000): Promise<T> {
+    let done = false;
+    const watched = promise.finally(() => {
+      done = true;
+    });
+    watched.catch(() => {});
+    if (!(await this.clock.runUntilAsync(() => done, limitMs))) throw new Error(`nothing happened for ${limitMs} ms`);
+    return watched;
+  }
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { concat } from "#kernel/bytes.js";
+import type { SessionStream } from "#transport/sessionStream.js";
+import { ChannelWorld } from "../support/channel.js";
+import { TERRIBLE_LINK } from "../simulation/network.js";
+import { withSeeds } from "../simulation/seeds.js";
+
+async function readAll(stream: SessionStream): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for (let bytes = await stream.read(); bytes; bytes = await stream.read()) parts.push(bytes);
+  return concat(...parts);
+}
+
+async function firstOf<T>(iterable: AsyncIterable<T>): Promise<T> {
+  for await (const value of iterable) return value;
+  throw new Error("nothing came");
+}
+
+async function transfer(world: ChannelWorld, bytes: Uint8Array): Promise<Uint8Array> {
+  const { client, server } = await world.connected(60_000);
+  const received = (async () => readAll(await firstOf(server.incomingStreams())))();
+  const stream = await client.openStream();
+  await stream.write(bytes);
+  await stream.end();
+  return received;
+}
+
+test("a stream carries bytes both ways and ends", async () => {
+  const world = new ChannelWorld({ seed: 1 });
+  const { client, server } = await world.connected();
+  const echo = (async () => {
+    const stream = await firstOf(server.incomingStreams());
+    await stream.write(await readAll(stream));
+    await stream.end();
+  })();
+  const stream = await client.openStream();
+  await stream.write(new TextEncoder().encode("hello"));
+  await stream.end();
+  assert.equal(new TextDecoder().decode(await world.until(readAll(stream))), "hello");
+  await world.until(echo);
+});
+
+test("1 MiB arrives unharmed under 30 % loss, duplication, reordering and corruption", async () => {
+  await withSeeds(100, async (seed) => {
+    const world = new ChannelWorld({ seed, link: TERRIBLE_LINK });
+    const bytes = world.random.bytes(1024 * 1024);
+    const received = await world.until(transfer(world, bytes));
+    assert.ok(Buffer.from(received).equals(bytes), "the bytes differ");
+  });
+});

@@ -1,0 +1,169 @@
+import type { Crypto, KeyPair } from "#crypto/crypto.js";
+import { toHex } from "#kernel/bytes.js";
+import type { Address, Instant, RandomSource } from "#kernel/ports.js";
+import { resetToken } from "./connectionId.js";
+import { CookieJar } from "./cookieJar.js";
+import { padded, readParameters } from "./dial.js";
+import { buildResponse, hasCookie, type Init, initPrologue, openInit, RESPONSE_NOISE, sealCookie, VERSION } from "./handshakePackets.js";
+import { INIT_HEAD, NOISE_TAG, NoiseResponder, RESPONSE_HEAD } from "./noise.js";
+import type { NoiseResult } from "./noiseState.js";
+import { encodeParameters, NO_PARAMETERS, type TransportParameters } from "./params.js";
+import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
+
+const CACHE_MS = 10_000;
+const CACHE_SIZE = 1024;
+const UNDER_LOAD = 32;
+const ZERO_PSK = new Uint8Array(32);
+
+/** A bond as the transport sees it. "forgotten": known once, revoked since. */
+export type Lookup = (staticPublic: Uint8Array) => { readonly psk: Uint8Array; readonly id: string } | "forgotten" | undefined;
+
+/** Why an Init was not answered with a new Response. */
+export interface InitDrops {
+  mac1: number;
+  rate: number;
+  stranger: number;
+  malformed: number;
+  cookie: number;
+  duplicate: number;
+}
+
+/** A handshake that the client has begun and we have answered. */
+export interface Accepted {
+  readonly peerId: string;
+  readonly peerStatic: Uint8Array;
+  readonly psk: Uint8Array;
+  readonly noise: NoiseResult;
+  readonly local: TransportParameters;
+  readonly peer: TransportParameters;
+  readonly remoteCid: Uint8Array;
+  readonly localCid: Uint8Array;
+}
+
+export interface AcceptorOptions {
+  readonly crypto: Crypto;
+  readonly random: RandomSource;
+  readonly own: KeyPair;
+  readonly lookup: Lookup;
+  readonly parameters: TransportParameters;
+  readonly resetKey: Uint8Array;
+  /** A connection ID that is not in use. */
+  readonly newCid: () => Uint8Array;
+  readonly halfOpen: () => number;
+  readonly now: Instant;
+}
+
+/** The server's side of the handshake: cheap checks first, one answer for each Init, no state that an Init alone could change. */
+export class Acceptor {
+  readonly drops: InitDrops = { mac1: 0, rate: 0, stranger: 0, malformed: 0, cookie: 0, duplicate: 0 };
+  readonly #options: AcceptorOptions;
+  readonly #cookies: CookieJar;
+  readonly #sources = new TokenBuckets(20, 5);
+  readonly #bonds = new TokenBuckets(1, 3);
+  /** Responses by the mac1 of their Init, which covers every byte before it. */
+  readonly #answered = new Map<string, { readonly response: Uint8Array; readonly at: Instant }>();
+
+  constructor(options: AcceptorOptions) {
+    this.#options = options;
+    this.#cookies = new CookieJar(options.crypto, options.random, options.now);
+  }
+
+  /** What to send back, if anything, and the connection that may begin. Checks in the order of their cost. */
+  receive(datagram: Uint8Array, from: Address, now: Instant): { reply?: Uint8Array; accepted?: Accepted } {
+    const { crypto, own } = this.#options;
+    const init = openInit(crypto, own.public, datagram);
+    if (!init) return this.#drop("mac1");
+    const cached = this.#cached(init, now);
+    if (cached) {
+      this.drops.duplicate++;
+      return { reply: cached };
+    }
+    if (this.#options.halfOpen() > UNDER_LOAD && !this.#proved(datagram, from, now)) {
+      this.drops.cookie++;
+      const cookie = this.#cookies.current(from, now);
+      return { reply: sealCookie(crypto, own.public, init, cookie, this.#options.random) };
+    }
+    if (!this.#sources.take(sourceKey(from.host), now)) return this.#drop("rate");
+    return this.#accept(init, now);
+  }
+
+  #accept(init: Init, now: Instant): { reply?: Uint8Array; accepted?: Accepted } {
+    const { crypto, own, lookup } = this.#options;
+    const noise = new NoiseResponder({ crypto, prologue: initPrologue(init.header), own });
+    const claimed = noise.readStatic(init.noise.subarray(0, INIT_HEAD));
+    const found = claimed && lookup(claimed);
+    if (!claimed || !found) return this.#drop("stranger");
+    if (!this.#bonds.take(toHex(claimed), now)) return this.#drop("rate");
+    const payload = noise.readPayload(init.noise.subarray(INIT_HEAD));
+    const peer = payload && readParameters(payload);
+    if (!peer?.versions?.includes(VERSION)) return this.#drop("malformed");
+    return found === "forgotten" ? this.#refuse(noise, init, now) : this.#respond(noise, init, claimed, found, peer, now);
+  }
+
+  #respond(
+    noise: NoiseResponder,
+    init: Init,
+    peerStatic: Uint8Array,
+    bond: { readonly psk: Uint8Array; readonly id: string },
+    peer: TransportParameters,
+    now: Instant,
+  ): { reply?: Uint8Array; accepted?: Accepted } {
+    const { crypto, resetKey, parameters, newCid } = this.#options;
+    const localCid = newCid();
+    const local = { ...parameters, resetToken: resetToken(crypto, resetKey, localCid) };
+    const answer = this.#write(noise, init, localCid, local, bond.psk);
+    if (!answer) return this.#drop("malformed");
+    this.#remember(init, answer.reply, now);
+    const { reply, result } = answer;
+    const accepted = { peerId: bond.id, peerStatic, psk: bond.psk, noise: result, local, peer, remoteCid: init.scid, localCid };
+    return { reply, accepted };
+  }
+
+  /** The peer proved its key, but its bond is gone: say only that, under keys that open nothing. PROTOCOL.md §2. */
+  #refuse(noise: NoiseResponder, init: Init, now: Instant): { reply?: Uint8Array } {
+    const answer = this.#write(noise, init, this.#options.newCid(), { ...NO_PARAMETERS, unknownDevice: true }, ZERO_PSK);
+    if (!answer) return this.#drop("malformed");
+    this.#remember(init, answer.reply, now);
+    return { reply: answer.reply };
+  }
+
+  #write(
+    noise: NoiseResponder,
+    init: Init,
+    scid: Uint8Array,
+    parameters: TransportParameters,
+    psk: Uint8Array,
+  ): { reply: Uint8Array; result: NoiseResult } | undefined {
+    const { crypto, random } = this.#options;
+    const payload = encodeParameters(
+      { ...parameters, handshakeDcid: init.scid, handshakeScid: scid, versions: [VERSION] },
+      random,
+    );
+    const room = RESPONSE_NOISE - RESPONSE_HEAD - NOISE_TAG;
+    const answer = noise.writeResponse(padded(payload, room), crypto.x25519KeyPair(random(32)), psk);
+    if (!answer) return undefined;
+    return { reply: buildResponse({ dcid: init.scid, scid, noise: answer.message, random }), result: answer.result };
+  }
+
+  #proved(datagram: Uint8Array, from: Address, now: Instant): boolean {
+    return this.#cookies.valid(from, now).some((cookie) => hasCookie(this.#options.crypto, cookie, datagram));
+  }
+
+  #cached(init: Init, now: Instant): Uint8Array | undefined {
+    const known = this.#answered.get(toHex(init.mac1));
+    return known && now - known.at < CACHE_MS ? known.response : undefined;
+  }
+
+  #remember(init: Init, response: Uint8Array, now: Instant): void {
+    for (const [key, entry] of this.#answered) {
+      if (this.#answered.size < CACHE_SIZE && now - entry.at < CACHE_MS) break;
+      this.#answered.delete(key);
+    }
+    this.#answered.set(toHex(init.mac1), { response, at: now });
+  }
+
+  #drop(reason: keyof InitDrops): Record<string, never> {
+    this.drops[reason]++;
+    return {};
+  }
+}

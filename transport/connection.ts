@@ -1,0 +1,291 @@
+import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
+import { ByteWriter } from "#kernel/varint.js";
+import { type CloseInfo, Closing } from "./closing.js";
+import { ConnectionFrames } from "./connectionFrames.js";
+import { type ConnectionParts, createParts } from "./connectionParts.js";
+import { NewReno } from "./newReno.js";
+import { TRANSPORT_ERROR, TransportError } from "./errors.js";
+import { type CloseFrame, parseFrames } from "./frames.js";
+import { IdleTimer } from "./idle.js";
+import { DATA_OVERHEAD, type PacketProtection } from "./packet.js";
+import { PacketSender } from "./packetSender.js";
+import { PacketWriter } from "./packetWriter.js";
+import type { TransportParameters } from "./params.js";
+import type { Rekey } from "./rekey.js";
+import type { Stream } from "./stream.js";
+
+export interface ConnectionOptions {
+  readonly role: "initiator" | "responder";
+  readonly protection: PacketProtection;
+  readonly rekey: Rekey;
+  readonly local: TransportParameters;
+  readonly peer: TransportParameters;
+  readonly path: Address;
+  readonly random: RandomSource;
+  readonly now: Instant;
+  readonly initialRttMs?: number | undefined;
+  /** UDP payload bytes of a full packet, 1200 to 65507. */
+  readonly maxDatagram?: number;
+  /** Send a PING before the idle timeout would end the connection. */
+  readonly keepAlive?: boolean;
+}
+
+export type ConnectionEvent =
+  | { readonly type: "confirmed" }
+  | { readonly type: "stream"; readonly stream: Stream }
+  | { readonly type: "readable" | "writable"; readonly stream: Stream }
+  | { readonly type: "streamsAvailable" }
+  | { readonly type: "datagram" }
+  | { readonly type: "rekeyed"; readonly epoch: number }
+  | { readonly type: "path"; readonly address: Address }
+  | { readonly type: "closed"; readonly info: CloseInfo };
+
+export interface ConnectionStats {
+  readonly rttMs: number;
+  readonly window: number;
+  readonly bytesInFlight: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly packetsLost: number;
+  readonly epoch: number;
+  readonly streams: number;
+}
+
+/**
+ * One keyed connection between two ends that have proved themselves: PROTOCOL.md §5 to §9.
+ * Sans-IO: datagrams and the time come in, datagrams, deadlines and events come out.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #parts: ConnectionParts;
+  readonly #writer: PacketWriter;
+  readonly #frames: ConnectionFrames;
+  readonly #sender: PacketSender;
+  readonly #closing = new Closing();
+  readonly #idle: IdleTimer;
+  readonly #maxDatagram: number;
+  readonly #events: ConnectionEvent[] = [];
+  #confirmed: boolean;
+  #closedTold = false;
+  readonly #received = { bytesReceived: 0, packetsReceived: 0 };
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#maxDatagram = Math.min(options.maxDatagram ?? 1452, options.peer.maxUdpPayload);
+    this.#parts = createParts({
+      ...options,
+      initiator: options.role === "initiator",
+      maxDatagram: this.#maxDatagram,
+      onStreamChange: (stream) => this.#onStreamChange(stream),
+    });
+    this.#writer = new PacketWriter(this.#parts);
+    this.#frames = new ConnectionFrames(this.#parts, this.#writer, this.#events, {
+      onCrypto: (bytes) => options.rekey.onCrypto(bytes),
+      onRekeyRequest: (epoch) => options.rekey.onRekeyRequest(epoch),
+      onClose: (frame, now) => this.#closing.onPeerClose(frame, now, this.#pto),
+      maxDatagramFrame: options.local.maxDatagram,
+    });
+    const timeouts = [options.local.idleMs, options.peer.idleMs].filter((timeout) => timeout > 0);
+    this.#idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
+    this.#sender = new PacketSender(this.#parts, this.#writer, {
+      ...options,
+      maxDatagram: this.#maxDatagram,
+      onElicitingSent: (now) => this.#idle.onElicitingSent(now),
+    });
+    this.#confirmed = options.role === "initiator";
+    // PROTOCOL.md §2: the initiator's first data packet confirms the keys, so it goes out even when there is nothing to say.
+    this.#parts.due.ping = this.#confirmed;
+  }
+
+  /** The peer has proved that it holds the keys. The responder sends nothing before. */
+  get confirmed(): boolean {
+    return this.#confirmed;
+  }
+
+  get closed(): boolean {
+    return this.#closing.over;
+  }
+
+  get path(): Address {
+    return this.#parts.path.current;
+  }
+
+  /** Largest datagram payload `sendDatagram` takes; 0 when the peer takes none. */
+  get maxDatagramSize(): number {
+    return Math.max(0, Math.min(this.#options.peer.maxDatagram, this.#maxDatagram - DATA_OVERHEAD - 8));
+  }
+
+  /** Takes one UDP datagram. True when it was authentic. */
+  receive(datagram: Uint8Array, from: Address, now: Instant): boolean {
+    if (this.#closing.over) return false;
+    const newestBefore = this.#parts.acks.largest;
+    try {
+      const opened = this.#options.protection.open(datagram);
+      if (!opened) return false;
+      this.#received.packetsReceived++;
+      this.#received.bytesReceived += datagram.length;
+      this.#onAuthentic(datagram.length, from, opened, newestBefore, now);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      this.#fail(error, now);
+    }
+    return true;
+  }
+
+  tick(now: Instant): void {
+    this.#closing.tick(now);
+    if (!this.#closing.open) return;
+    if (now >= this.#idle.expiresAt(this.#parts.recovery.pto)) {
+      this.abort(new TransportError(TRANSPORT_ERROR.IDLE, "Nothing was heard from the other side for too long."));
+      return;
+    }
+    if (this.#keepAlive && now >= this.#idle.keepAliveAt) this.#parts.due.ping = true;
+    for (const packet of this.#parts.recovery.onTimeout(now)) this.#writer.onLost(packet.frames);
+    try {
+      this.#options.rekey.tick(now);
+      this.#syncRekey();
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      this.#fail(error, now);
+    }
+  }
+
+  get deadline(): Instant | undefined {
+    if (!this.#closing.open) return this.#closing.deadline;
+    const { recovery, acks, path } = this.#parts;
+    let earliest = this.#idle.expiresAt(recovery.pto);
+    if (this.#keepAlive) earliest = Math.min(earliest, this.#idle.keepAliveAt);
+    for (const at of [recovery.deadline, acks.dueAt, path.deadline, this.#sender.pacedUntil, this.#options.rekey.deadline])
+      if (at !== undefined && at < earliest) earliest = at;
+    return Number.isFinite(earliest) ? earliest : undefined;
+  }
+
+  nextDatagram(now: Instant): OutgoingDatagram | undefined {
+    if (!this.#confirmed) return undefined;
+    if (this.#closing.open) return this.#sender.pathDatagram(now) ?? this.#sender.dataDatagram(now);
+    const frame = this.#closing.take();
+    return frame ? this.#sender.closeDatagram(frame, now) : undefined;
+  }
+
+  nextEvent(): ConnectionEvent | undefined {
+    const info = this.#closing.info;
+    if (info && !this.#closedTold && this.#events.length === 0) {
+      this.#closedTold = true;
+      return { type: "closed", info };
+    }
+    return this.#events.shift();
+  }
+
+  /** A new stream, or undefined while the peer allows no more ("streamsAvailable" tells). */
+  openStream(unidirectional = false): Stream | undefined {
+    return this.#closing.open ? this.#parts.streams.open(unidirectional) : undefined;
+  }
+
+  /** False when it is larger than `maxDatagramSize`, or the connection is closed. */
+  sendDatagram(bytes: Uint8Array): boolean {
+    if (!this.#closing.open || bytes.length > this.maxDatagramSize) return false;
+    this.#parts.datagramsOut.push(bytes);
+    return true;
+  }
+
+  receiveDatagram(): Uint8Array | undefined {
+    return this.#parts.datagramsIn.shift();
+  }
+
+  /** Asks for fresh keys; a "rekeyed" event tells when both ends use them. */
+  rekey(): void {
+    this.#options.rekey.request();
+    this.#syncRekey();
+  }
+
+  /** Orderly end with an application's code and reason (at most 256 bytes of UTF-8). */
+  close(input: { readonly code: number; readonly reason: string; readonly application?: boolean }, now: Instant): void {
+    const frame: CloseFrame = { application: input.application ?? true, code: input.code, reason: input.reason };
+    const error = frame.application || frame.code === 0 ? undefined : new TransportError(frame.code, frame.reason);
+    this.#closing.start(frame, error, now, this.#pto);
+  }
+
+  /** The end without a word to the peer. */
+  abort(error: TransportError): void {
+    this.#closing.abandon(error);
+  }
+
+  stats(): ConnectionStats {
+    const { rtt, recovery, congestion, streams } = this.#parts;
+    return {
+      ...this.#received,
+      ...this.#sender.sent,
+      rttMs: rtt.smoothed,
+      window: congestion.window,
+      bytesInFlight: recovery.bytesInFlight,
+      packetsLost: recovery.lostPackets,
+      epoch: this.#options.protection.sendEpoch,
+      streams: streams.size,
+    };
+  }
+
+  get #pto(): number {
+    return this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs);
+  }
+
+  get #keepAlive(): boolean {
+    return this.#confirmed && (this.#options.keepAlive === true || this.#parts.streams.size > 0);
+  }
+
+  #onAuthentic(
+    size: number,
+    from: Address,
+    opened: { packetNumber: number; epoch: number; payload: Uint8Array },
+    newestBefore: number,
+    now: Instant,
+  ): void {
+    if (!this.#closing.open) {
+      this.#closing.onPacketWhileClosing();
+      return;
+    }
+    const { acks, path, rtt } = this.#parts;
+    this.#idle.onReceived(now);
+    if (!this.#confirmed) {
+      this.#confirmed = true;
+      this.#events.push({ type: "confirmed" });
+    }
+    this.#options.rekey.onPacketOpened(opened.epoch, now, this.#pto);
+    this.#frames.begin(from, now);
+    const eliciting = parseFrames(opened.payload, this.#frames);
+    acks.onReceived(opened.packetNumber, eliciting, now, rtt.smoothed);
+    if (this.#options.role === "responder") path.onPacket(from, size, opened.packetNumber > newestBefore, now);
+    this.#frames.finish(now, this.#onPathMoved);
+    this.#syncRekey();
+  }
+
+  readonly #onPathMoved = (sameHost: boolean): void => {
+    // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
+    if (sameHost) return;
+    const fresh = new NewReno(this.#maxDatagram);
+    this.#parts.congestion = fresh;
+    this.#parts.recovery.replaceController(fresh);
+  };
+
+  #onStreamChange(stream: Stream): void {
+    const { receiveWindow, due, streams } = this.#parts;
+    receiveWindow.onConsumed(stream.receiving?.takeReleased() ?? 0);
+    if (receiveWindow.updateDue) due.maxData = true;
+    this.#writer.noteStream(stream);
+    streams.forgetIfSettled(stream);
+  }
+
+  #syncRekey(): void {
+    const { rekey } = this.#options;
+    const { crypto, due } = this.#parts;
+    for (let bytes = rekey.takeCrypto(); bytes; bytes = rekey.takeCrypto()) crypto.sending.write(bytes);
+    due.rekeyRequest = rekey.takeRekeyRequest() ?? due.rekeyRequest;
+    for (let event = rekey.nextEvent(); event; event = rekey.nextEvent()) this.#events.push(event);
+    if (rekey.takePing()) due.ping = true;
+  }
+
+  #fail(error: TransportError, now: Instant): void {
+    this.#closing.start({ application: false, code: error.transportCode, reason: error.message }, error, now, this.#pto);
+  }
+}

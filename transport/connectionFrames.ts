@@ -1,0 +1,168 @@
+import type { Address, Instant } from "#kernel/ports.js";
+import type { ConnectionEvent } from "./connection.js";
+import type { ConnectionParts } from "./connectionParts.js";
+import { TRANSPORT_ERROR, TransportError } from "./errors.js";
+import type { AckFrame, CloseFrame, FrameSink } from "./frames.js";
+import type { PacketWriter } from "./packetWriter.js";
+import type { ReceiveSide } from "./receiveSide.js";
+import type { SentPacket } from "./sentPacket.js";
+import type { Stream } from "./stream.js";
+
+const MAX_PATH_RESPONSES = 4;
+/** Events that the application has not taken: a peer must not make them grow without end (RFC 9000 §21.9). */
+const DEFAULT_LOW_WATER = 128 * 1024;
+
+/** What only the connection itself can do about a frame. */
+export interface FrameHooks {
+  onCrypto(bytes: Uint8Array): void;
+  onRekeyRequest(epoch: number): void;
+  onClose(frame: CloseFrame, now: Instant): void;
+  readonly maxDatagramFrame: number;
+}
+
+/** Acts on the frames of an authentic packet. */
+export class ConnectionFrames implements FrameSink {
+  readonly #parts: ConnectionParts;
+  readonly #writer: PacketWriter;
+  readonly #events: ConnectionEvent[];
+  readonly #hooks: FrameHooks;
+  /** Streams that became readable or writable in this packet: one event each. */
+  readonly #readable = new Set<Stream>();
+  readonly #writable = new Set<Stream>();
+  #from: Address = { host: "", port: 0 };
+  #now: Instant = 0;
+  #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
+
+  constructor(parts: ConnectionParts, writer: PacketWriter, events: ConnectionEvent[], hooks: FrameHooks) {
+    this.#parts = parts;
+    this.#writer = writer;
+    this.#events = events;
+    this.#hooks = hooks;
+  }
+
+  begin(from: Address, now: Instant): void {
+    this.#from = from;
+    this.#now = now;
+  }
+
+  /** After the last frame of the packet: tells what changed. */
+  finish(now: Instant, onPathMoved: (sameHost: boolean) => void): void {
+    for (let stream = this.#parts.streams.accept(); stream; stream = this.#parts.streams.accept())
+      this.#events.push({ type: "stream", stream });
+    for (const stream of this.#readable) this.#events.push({ type: "readable", stream });
+    for (const stream of this.#writable) this.#events.push({ type: "writable", stream });
+    this.#readable.clear();
+    this.#writable.clear();
+    if (this.#moved) {
+      onPathMoved(this.#moved.sameHost);
+      this.#events.push({ type: "path", address: this.#moved.address });
+      this.#moved = undefined;
+      this.#parts.acks.expedite(now);
+    }
+  }
+
+  onAck(frame: AckFrame): void {
+    const { acked, lost } = this.#parts.recovery.onAck(frame, this.#now);
+    for (const packet of lost) this.#writer.onLost(packet.frames);
+    for (const packet of acked) {
+      this.#writer.onAcked(packet.frames);
+      this.#noteWritable(packet);
+    }
+  }
+
+  onStream(id: number, offset: number, data: Uint8Array, fin: boolean): void {
+    const stream = this.#parts.streams.forReceiving(id);
+    const side = stream?.receiving;
+    if (!stream || !side) return;
+    const before = side.available;
+    this.#count(side.onData(offset, data, fin));
+    this.#release(side);
+    if (side.available > before || side.complete) this.#readable.add(stream);
+    this.#settle(stream);
+  }
+
+  onResetStream(id: number, code: number, finalSize: number): void {
+    const stream = this.#parts.streams.forReceiving(id);
+    const side = stream?.receiving;
+    if (!stream || !side) return;
+    this.#count(side.onReset(code, finalSize));
+    this.#release(side);
+    this.#readable.add(stream);
+    this.#settle(stream);
+  }
+
+  /** RFC 9000 §3.5: the answer to STOP_SENDING is a reset with the same code. */
+  onStopSending(id: number, code: number): void {
+    const stream = this.#parts.streams.forSending(id);
+    if (!stream) return;
+    stream.sending?.reset(code);
+    this.#writable.add(stream);
+    this.#writer.noteStream(stream);
+  }
+
+  onMaxData(limit: number): void {
+    this.#parts.sendCredit.raise(limit);
+  }
+
+  onMaxStreamData(id: number, limit: number): void {
+    const stream = this.#parts.streams.forSending(id);
+    stream?.sending?.raiseLimit(limit);
+    if (stream) this.#writer.noteStream(stream);
+  }
+
+  onMaxStreams(unidirectional: boolean, limit: number): void {
+    if (this.#parts.streams.raiseLimit(unidirectional, limit)) this.#events.push({ type: "streamsAvailable" });
+  }
+
+  onCrypto(offset: number, data: Uint8Array): void {
+    const bytes = this.#parts.crypto.receive(offset, data);
+    if (bytes) this.#hooks.onCrypto(bytes);
+  }
+
+  onRekeyRequest(epoch: number): void {
+    this.#hooks.onRekeyRequest(epoch);
+  }
+
+  onPathChallenge(token: Uint8Array): void {
+    const { pathResponses } = this.#parts.due;
+    if (pathResponses.length < MAX_PATH_RESPONSES) pathResponses.push({ token: token.slice(), to: this.#from });
+  }
+
+  onPathResponse(token: Uint8Array): void {
+    this.#moved = this.#parts.path.onResponse(token) ?? this.#moved;
+  }
+
+  onClose(frame: CloseFrame): void {
+    this.#hooks.onClose(frame, this.#now);
+  }
+
+  onDatagram(data: Uint8Array): void {
+    if (data.length > this.#hooks.maxDatagramFrame)
+      throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer sent a larger datagram than it may.");
+    const first = this.#parts.datagramsIn.size === 0;
+    this.#parts.datagramsIn.push(data.slice());
+    if (first) this.#events.push({ type: "datagram" });
+  }
+
+  #noteWritable(packet: SentPacket): void {
+    for (const frame of packet.frames) {
+      if (frame.kind !== "stream") continue;
+      const stream = this.#parts.streams.get(frame.id);
+      if (stream && stream.unsent < DEFAULT_LOW_WATER) this.#writable.add(stream);
+    }
+  }
+
+  #count(fresh: number): void {
+    this.#parts.receiveWindow.onReceived(this.#parts.receiveWindow.highest + fresh);
+  }
+
+  #release(side: ReceiveSide): void {
+    this.#parts.receiveWindow.onConsumed(side.takeReleased());
+    if (this.#parts.receiveWindow.updateDue) this.#parts.due.maxData = true;
+  }
+
+  #settle(stream: Stream): void {
+    this.#writer.noteStream(stream);
+    this.#parts.streams.forgetIfSettled(stream);
+  }
+}

@@ -1,0 +1,91 @@
+import type { Address, RandomSource } from "#kernel/ports.js";
+import { Acknowledgements } from "./acknowledgements.js";
+import type { CongestionController } from "./congestion.js";
+import { CryptoStream } from "./cryptoStream.js";
+import { DatagramQueue } from "./datagramQueue.js";
+import { ReceiveWindow, SendCredit } from "./flowControl.js";
+import { NewReno } from "./newReno.js";
+import { Pacer } from "./pacer.js";
+import type { TransportParameters } from "./params.js";
+import { PathValidation } from "./pathValidation.js";
+import { Recovery } from "./recovery.js";
+import { RttEstimator } from "./rtt.js";
+import { SendQueue } from "./sendQueue.js";
+import type { Stream } from "./stream.js";
+import { StreamTable } from "./streamTable.js";
+
+/** Windows grow up to these; they start as the parameters say. */
+const MAX_STREAM_WINDOW = 4 * 1024 * 1024;
+const MAX_CONNECTION_WINDOW = 16 * 1024 * 1024;
+
+/** What one connection is made of. Each part knows nothing of the others; `Connection` and `PacketWriter` join them. */
+export interface ConnectionParts {
+  readonly rtt: RttEstimator;
+  congestion: CongestionController;
+  readonly pacer: Pacer;
+  readonly recovery: Recovery;
+  readonly acks: Acknowledgements;
+  readonly streams: StreamTable;
+  readonly sendQueue: SendQueue;
+  readonly sendCredit: SendCredit;
+  readonly receiveWindow: ReceiveWindow;
+  readonly datagramsOut: DatagramQueue;
+  readonly datagramsIn: DatagramQueue;
+  readonly crypto: CryptoStream;
+  readonly path: PathValidation;
+  /** Small things to say in the next packet. */
+  readonly due: { ping: boolean; maxData: boolean; rekeyRequest: number | undefined; pathResponses: PathResponse[] };
+}
+
+export interface PathResponse {
+  readonly token: Uint8Array;
+  readonly to: Address;
+}
+
+export function createParts(input: {
+  readonly initiator: boolean;
+  readonly local: TransportParameters;
+  readonly peer: TransportParameters;
+  readonly path: Address;
+  readonly random: RandomSource;
+  readonly maxDatagram: number;
+  readonly initialRttMs?: number | undefined;
+  /** Somebody wrote to, read from or ended a stream. */
+  readonly onStreamChange: (stream: Stream) => void;
+}): ConnectionParts {
+  const { local, peer, maxDatagram } = input;
+  const rtt = new RttEstimator(input.initialRttMs);
+  const congestion = new NewReno(maxDatagram);
+  const streams = new StreamTable(
+    input.initiator,
+    {
+      localStreamWindow: local.maxStreamDataBidiLocal,
+      maxStreamWindow: MAX_STREAM_WINDOW,
+      localMaxStreams: { bidi: local.maxStreamsBidi, uni: local.maxStreamsUni },
+      peerMaxStreams: { bidi: peer.maxStreamsBidi, uni: peer.maxStreamsUni },
+      // RFC 9000 §18.2: "local" and "remote" are meant from the side that sent the parameter.
+      peerStreamWindow: {
+        theirs: peer.maxStreamDataBidiLocal,
+        ours: peer.maxStreamDataBidiRemote,
+        uni: peer.maxStreamDataUni,
+      },
+    },
+    input.onStreamChange,
+  );
+  return {
+    rtt,
+    congestion,
+    pacer: new Pacer(maxDatagram),
+    recovery: new Recovery(rtt, congestion, peer.maxAckDelayMs),
+    acks: new Acknowledgements(local.maxAckDelayMs),
+    streams,
+    sendQueue: new SendQueue(),
+    sendCredit: new SendCredit(peer.maxData),
+    receiveWindow: new ReceiveWindow(local.maxData, MAX_CONNECTION_WINDOW),
+    datagramsOut: new DatagramQueue(),
+    datagramsIn: new DatagramQueue(),
+    crypto: new CryptoStream(),
+    path: new PathValidation(input.path, input.random),
+    due: { ping: false, maxData: false, rekeyRequest: undefined, pathResponses: [] },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Instant } from "#kernel/ports.js";
+
+/** When silence ends a connection, and when to break it: RFC 9000 §10.1. */
+export class IdleTimer {
+  readonly #timeoutMs: number;
+  #since: Instant;
+  #sentSinceReceived = false;
+  #heardAt: Instant;
+
+  /** `timeoutMs`: the smaller of both ends' parameters; 0 means no timeout. */
+  constructor(timeoutMs: number, now: Instant) {
+    this.#timeoutMs = timeoutMs;
+    this.#since = now;
+    this.#heardAt = now;
+  }
+
+  onReceived(now: Instant): void {
+    this.#since = now;
+    this.#heardAt = now;
+    this.#sentSinceReceived = false;
+  }
+
+  /** Only the first ack-eliciting packet after hearing something restarts the timer. */
+  onElicitingSent(now: Instant): void {
+    if (!this.#sentSinceReceived) this.#since = now;
+    this.#sentSinceReceived = true;
+  }
+
+  /** At least three probe timeouts, so that a slow path gets its chances. */
+  expiresAt(ptoMs: number): Instant {
+    return this.#timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#since + Math.max(this.#timeoutMs, 3 * ptoMs);
+  }
+
+  /** When a PING should go out to keep the connection alive: a third of the timeout after the last word from the peer. */
+  get keepAliveAt(): Instant {
+    if (this.#timeoutMs === 0 || this.#sentSinceReceived) return Number.POSITIVE_INFINITY;
+    return this.#heardAt + this.#timeoutMs / 3;
+  }
+}

@@ -1,0 +1,137 @@
+import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
+import { ByteWriter } from "#kernel/varint.js";
+import type { ConnectionParts } from "./connectionParts.js";
+import { type CloseFrame, FRAME, writeClose } from "./frames.js";
+import { pacingRate } from "./pacer.js";
+import { DATA_HEADER, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
+import type { PacketWriter } from "./packetWriter.js";
+import type { TransportParameters } from "./params.js";
+import type { Rekey } from "./rekey.js";
+import type { SentFrame } from "./sentPacket.js";
+
+const PATH_DATAGRAM = 1200;
+const SLAB = 64 * 1024;
+/** RFC 9000 §13.2.4: now and then an ACK asks to be acknowledged itself, so that old ranges can be forgotten. */
+const ACK_ONLY_LIMIT = 19;
+
+export interface PacketSenderOptions {
+  readonly protection: PacketProtection;
+  readonly rekey: Rekey;
+  readonly peer: TransportParameters;
+  readonly maxDatagram: number;
+  readonly onElicitingSent: (now: Instant) => void;
+}
+
+/** Decides when a packet may leave (window, pacer, probes) and turns frames into sealed datagrams. */
+export class PacketSender {
+  readonly #parts: ConnectionParts;
+  readonly #writer: PacketWriter;
+  readonly #options: PacketSenderOptions;
+  readonly sent: { bytesSent: number; packetsSent: number } = { bytesSent: 0, packetsSent: 0 };
+  /** When the pacer lets the next packet go. */
+  pacedUntil: Instant | undefined;
+  #nextNumber = 0;
+  #ackOnly = 0;
+  #slab = new Uint8Array(0);
+  #slabOffset = 0;
+
+  constructor(parts: ConnectionParts, writer: PacketWriter, options: PacketSenderOptions) {
+    this.#parts = parts;
+    this.#writer = writer;
+    this.#options = options;
+  }
+
+  /** The next packet that acknowledges, probes or carries something; undefined when there is nothing, or it must wait. */
+  dataDatagram(now: Instant): OutgoingDatagram | undefined {
+    const { acks, recovery, congestion, pacer, rtt } = this.#parts;
+    const restricted = this.#options.rekey.restricted;
+    this.pacedUntil = undefined;
+    const probing = recovery.probesDue > 0;
+    if (probing) this.#prepareProbe();
+    const work = this.#writer.hasWork(restricted);
+    let mayElicit = probing;
+    if (!probing && work && recovery.bytesInFlight < congestion.window) {
+      const at = pacer.nextAt(now, pacingRate(congestion.window, rtt.smoothed, congestion.inSlowStart));
+      mayElicit = at <= now;
+      if (!mayElicit) this.pacedUntil = at;
+    }
+    const ackDue = acks.dueAt !== undefined && acks.dueAt <= now;
+    if (!(mayElicit && work) && !ackDue) return undefined;
+    const { buffer, out } = this.#begin(this.#options.maxDatagram);
+    const frames: SentFrame[] = [];
+    if (acks.pending) this.#writer.writeAck(out, frames, now);
+    const before = out.offset;
+    if (mayElicit) this.#writer.fill(out, frames, restricted, now);
+    else if (++this.#ackOnly >= ACK_ONLY_LIMIT) out.u8(FRAME.PING);
+    const eliciting = out.offset > before;
+    if (eliciting) this.#ackOnly = 0;
+    if (out.offset === DATA_HEADER) return undefined;
+    return this.#seal(buffer, out, eliciting ? frames : undefined, this.#parts.path.current, now);
+  }
+
+  /** RFC 9002 §6.2.4: a probe carries what is oldest, in case it was lost, or a PING. */
+  #prepareProbe(): void {
+    const oldest = this.#parts.recovery.oldest();
+    if (oldest && !this.#writer.hasWork(this.#options.rekey.restricted)) this.#writer.onLost(oldest.frames);
+    this.#parts.due.ping = true;
+  }
+
+  /** Answers and asks whether an address is the peer's: RFC 9000 §8.2. */
+  pathDatagram(now: Instant): OutgoingDatagram | undefined {
+    const { due, path } = this.#parts;
+    const response = due.pathResponses.shift();
+    if (response) return this.#pathFrame(FRAME.PATH_RESPONSE, response.token, response.to, PATH_DATAGRAM, now);
+    const challenge = path.challenge(now, this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs));
+    if (!challenge) return undefined;
+    const sent = this.#pathFrame(FRAME.PATH_CHALLENGE, challenge.token, challenge.to, challenge.room, now);
+    path.onChallengeSent(sent.bytes.length);
+    return sent;
+  }
+
+  #pathFrame(type: number, token: Uint8Array, to: Address, room: number, now: Instant): OutgoingDatagram {
+    const { buffer, out } = this.#begin(Math.min(PATH_DATAGRAM, this.#options.maxDatagram));
+    out.u8(type);
+    out.put(token);
+    // RFC 9000 §8.2.1: padded, so that the path is proved for full packets too, as far as the address may be answered.
+    if (room >= PATH_DATAGRAM) out.offset = out.end;
+    return this.#seal(buffer, out, undefined, to, now);
+  }
+
+  closeDatagram(frame: CloseFrame, now: Instant): OutgoingDatagram {
+    const { buffer, out } = this.#begin(PATH_DATAGRAM);
+    writeClose(out, frame);
+    return this.#seal(buffer, out, undefined, this.#parts.path.current, now);
+  }
+
+  /** Room for a datagram of at most `size` bytes. Datagrams share zeroed slabs: one allocation for many packets. */
+  #begin(size: number): { buffer: Uint8Array; out: ByteWriter } {
+    if (this.#slabOffset + size > this.#slab.length) {
+      this.#slab = new Uint8Array(Math.max(SLAB, size));
+      this.#slabOffset = 0;
+    }
+    const buffer = this.#slab.subarray(this.#slabOffset, this.#slabOffset + size);
+    return { buffer, out: new ByteWriter(buffer, DATA_HEADER, size - TAG) };
+  }
+
+  /** `frames` undefined: the packet does not elicit an ACK and is not kept. */
+  #seal(buffer: Uint8Array, out: ByteWriter, frames: readonly SentFrame[] | undefined, to: Address, now: Instant): OutgoingDatagram {
+    // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset. PADDING is zero bytes.
+    out.offset = Math.max(out.offset, MIN_PACKET - TAG);
+    const number = this.#nextNumber++;
+    const size = this.#options.protection.seal(buffer, 0, out.offset - DATA_HEADER, number);
+    this.#slabOffset += size;
+    const { recovery, congestion, pacer } = this.#parts;
+    recovery.onNumberUsed(number);
+    this.#options.rekey.onPacketSent(size, now);
+    this.sent.packetsSent++;
+    this.sent.bytesSent += size;
+    if (frames) {
+      pacer.onSent(size);
+      this.#options.onElicitingSent(now);
+      const spare = recovery.bytesInFlight + size < congestion.window;
+      const appLimited = spare && !this.#writer.hasWork(this.#options.rekey.restricted);
+      recovery.onSent({ number, sentAt: now, size, frames, appLimited });
+    }
+    return { bytes: buffer.subarray(0, size), to };
+  }
+}

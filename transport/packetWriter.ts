@@ -1,0 +1,203 @@
+import type { Instant } from "#kernel/ports.js";
+import { type ByteWriter, varintLength } from "#kernel/varint.js";
+import type { ConnectionParts } from "./connectionParts.js";
+import { FRAME, numbersLength, streamHeaderLength, writeAck, writeNumbers, writeStreamHeader } from "./frames.js";
+import type { SentFrame } from "./sentPacket.js";
+import type { Stream } from "./stream.js";
+
+const MIN_STREAM_DATA = 32;
+
+/** Fills packets with frames: keys first, then control, datagrams, streams by priority. */
+export class PacketWriter {
+  readonly #parts: ConnectionParts;
+  readonly #canSendStream = (stream: Stream): boolean =>
+    stream.sending?.wantsToSend(this.#parts.sendCredit.available) ?? false;
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts;
+  }
+
+  /** True when an ack-eliciting packet would have something to say. `restricted`: only keys may be spoken of. */
+  hasWork(restricted: boolean): boolean {
+    const { crypto, due, datagramsOut } = this.#parts;
+    if (crypto.sending.unsent > 0 || crypto.sending.hasLost || due.ping) return true;
+    if (restricted) return false;
+    return (
+      due.maxData ||
+      due.rekeyRequest !== undefined ||
+      datagramsOut.size > 0 ||
+      this.#streamControlDue() ||
+      this.#parts.sendQueue.next(this.#canSendStream) !== undefined
+    );
+  }
+
+  writeAck(out: ByteWriter, frames: SentFrame[], now: Instant): void {
+    const { acks } = this.#parts;
+    writeAck(out, acks.ranges(), acks.delay(now));
+    frames.push({ kind: "ack", largest: acks.largest });
+    acks.onSent();
+  }
+
+  /** Writes ack-eliciting frames until the packet is full or nothing is left. */
+  fill(out: ByteWriter, frames: SentFrame[], restricted: boolean, now: Instant): void {
+    const start = out.offset;
+    this.#crypto(out, frames);
+    if (!restricted) {
+      this.#control(out, frames, now);
+      this.#streamControl(out, frames, now);
+      this.#datagrams(out);
+      this.#streams(out, frames);
+    }
+    if (this.#parts.due.ping && out.offset === start) out.u8(FRAME.PING);
+    if (out.offset > start) this.#parts.due.ping = false;
+  }
+
+  #crypto(out: ByteWriter, frames: SentFrame[]): void {
+    const { sending } = this.#parts.crypto;
+    const run = sending.next(out.remaining - 1 - 8 - 2, Number.POSITIVE_INFINITY);
+    if (!run) return;
+    writeNumbers(out, FRAME.CRYPTO, run.offset, run.length);
+    sending.copy(run.offset, run.length, out);
+    frames.push({ kind: "crypto", ...run });
+  }
+
+  #control(out: ByteWriter, frames: SentFrame[], now: Instant): void {
+    const { due, receiveWindow, streams, rtt } = this.#parts;
+    if (due.rekeyRequest !== undefined) {
+      writeNumbers(out, FRAME.REKEY_REQUEST, due.rekeyRequest);
+      frames.push({ kind: "rekeyRequest", epoch: due.rekeyRequest });
+      due.rekeyRequest = undefined;
+    }
+    if (due.maxData) {
+      writeNumbers(out, FRAME.MAX_DATA, receiveWindow.announce(now, rtt.smoothed));
+      frames.push({ kind: "maxData" });
+      due.maxData = false;
+    }
+    for (const unidirectional of [false, true]) {
+      if (!streams.grantDue(unidirectional)) continue;
+      const type = unidirectional ? FRAME.MAX_STREAMS_UNI : FRAME.MAX_STREAMS_BIDI;
+      writeNumbers(out, type, streams.grant(unidirectional));
+      frames.push({ kind: "maxStreams", unidirectional });
+    }
+  }
+
+  #streamControlDue(): boolean {
+    const { streams } = this.#parts;
+    if (streams.grantDue(false) || streams.grantDue(true)) return true;
+    return this.#controlStreams.size > 0;
+  }
+
+  /** Streams with a RESET_STREAM, STOP_SENDING or MAX_STREAM_DATA to send. */
+  readonly #controlStreams = new Set<Stream>();
+
+  /** Call when a stream changed: it may have something to say now, or nothing any more. */
+  noteStream(stream: Stream): void {
+    const { sending, receiving } = stream;
+    // Queued while it has data at all; whether credit allows it now is asked when its turn comes.
+    this.#parts.sendQueue.update(stream, sending?.wantsToSend(Number.POSITIVE_INFINITY) ?? false);
+    if (sending?.resetDue || receiving?.stopDue !== undefined || receiving?.wantsCredit) this.#controlStreams.add(stream);
+  }
+
+  #streamControl(out: ByteWriter, frames: SentFrame[], now: Instant): void {
+    for (const stream of this.#controlStreams) {
+      if (out.remaining < 3 * numbersLength(3)) return;
+      this.#controlStreams.delete(stream);
+      const { id, sending, receiving } = stream;
+      if (sending?.resetDue) {
+        writeNumbers(out, FRAME.RESET_STREAM, id, sending.resetCode ?? 0, sending.finalSize);
+        sending.onResetSent();
+        frames.push({ kind: "resetStream", id });
+      }
+      if (receiving?.stopDue !== undefined) {
+        writeNumbers(out, FRAME.STOP_SENDING, id, receiving.stopDue);
+        receiving.onStopSent();
+        frames.push({ kind: "stopSending", id });
+      }
+      if (receiving?.wantsCredit) {
+        writeNumbers(out, FRAME.MAX_STREAM_DATA, id, receiving.window.announce(now, this.#parts.rtt.smoothed));
+        frames.push({ kind: "maxStreamData", id });
+      }
+    }
+  }
+
+  #datagrams(out: ByteWriter): void {
+    const { datagramsOut } = this.#parts;
+    for (let next = datagramsOut.peek(); next; next = datagramsOut.peek()) {
+      if (1 + varintLength(next.length) + next.length > out.remaining) return;
+      datagramsOut.shift();
+      writeNumbers(out, FRAME.DATAGRAM_WITH_LENGTH, next.length);
+      out.put(next);
+    }
+  }
+
+  #streams(out: ByteWriter, frames: SentFrame[]): void {
+    const { sendQueue, sendCredit } = this.#parts;
+    for (;;) {
+      const stream = sendQueue.next(this.#canSendStream);
+      if (!stream?.sending) return;
+      const header = streamHeaderLength(stream.id, 2 ** 40);
+      // A few bytes at the end of a packet cost the peer more than they bring; a packet of our own will carry them.
+      if (out.remaining < header + MIN_STREAM_DATA) return;
+      const run = stream.sending.next(out.remaining - header, sendCredit.available);
+      if (!run) {
+        sendQueue.update(stream, false);
+        continue;
+      }
+      writeStreamHeader(out, stream.id, run.offset, run.length, run.fin);
+      sendCredit.use(stream.sending.copy(run, out));
+      frames.push({ kind: "stream", id: stream.id, ...run });
+      sendQueue.onSent(stream, run.length);
+      this.noteStream(stream);
+    }
+  }
+
+  /** What was in an acknowledged packet has arrived. Returns the streams that changed. */
+  onAcked(frames: readonly SentFrame[]): void {
+    const { streams, crypto, acks } = this.#parts;
+    for (const frame of frames) {
+      switch (frame.kind) {
+        case "stream": {
+          const stream = streams.get(frame.id);
+          stream?.sending?.onAcked(frame);
+          if (stream) streams.forgetIfSettled(stream);
+          break;
+        }
+        case "resetStream": {
+          const stream = streams.get(frame.id);
+          stream?.sending?.onResetAcked();
+          if (stream) streams.forgetIfSettled(stream);
+          break;
+        }
+        case "crypto":
+          crypto.sending.onAcked(frame.offset, frame.length);
+          break;
+        case "ack":
+          acks.onAckAcked(frame.largest);
+          break;
+        default:
+      }
+    }
+  }
+
+  /** What was in a lost packet is said again, if it still matters (RFC 9000 §13.3). */
+  onLost(frames: readonly SentFrame[]): void {
+    const { streams, crypto, due } = this.#parts;
+    for (const frame of frames) {
+      if ("id" in frame) this.#onStreamFrameLost(frame);
+      else if (frame.kind === "crypto") crypto.sending.onLost(frame.offset, frame.length);
+      else if (frame.kind === "maxData") due.maxData = true;
+      else if (frame.kind === "maxStreams") streams.onGrantLost(frame.unidirectional);
+      else if (frame.kind === "rekeyRequest") due.rekeyRequest ??= frame.epoch;
+    }
+  }
+
+  #onStreamFrameLost(frame: Extract<SentFrame, { id: number }>): void {
+    const stream = this.#parts.streams.get(frame.id);
+    if (!stream) return;
+    if (frame.kind === "stream") stream.sending?.onLost(frame);
+    else if (frame.kind === "resetStream") stream.sending?.onResetLost();
+    else if (frame.kind === "stopSending") stream.receiving?.onStopLost();
+    else if (frame.kind === "maxStreamData") stream.receiving?.window.repeat();
+    this.noteStream(stream);
+  }
+}

@@ -1,0 +1,118 @@
+import { TRANSPORT_ERROR, TransportError } from "./errors.js";
+import { ReceiveWindow } from "./flowControl.js";
+import { Reassembly } from "./reassembly.js";
+
+/** The receiving half of a stream: RFC 9000 §3.2. */
+export class ReceiveSide {
+  readonly window: ReceiveWindow;
+  readonly #bytes = new Reassembly();
+  #finalSize: number | undefined;
+  #resetCode: number | undefined;
+  #stopCode: number | undefined;
+  #stopDue = false;
+  #ended = false;
+
+  constructor(window: number, maxWindow: number) {
+    this.window = new ReceiveWindow(window, maxWindow);
+  }
+
+  /** The peer gave up with this code. */
+  get resetCode(): number | undefined {
+    return this.#resetCode;
+  }
+
+  /** Bytes that can be read now. */
+  get available(): number {
+    return this.#bytes.available;
+  }
+
+  /** All was read, and the peer's end was seen by the reader. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Everything the peer will ever send is here. */
+  get complete(): boolean {
+    return this.#finalSize !== undefined && this.#bytes.contiguous === this.#finalSize;
+  }
+
+  /** Nothing more will be received or read. */
+  get settled(): boolean {
+    return this.#resetCode !== undefined || (this.complete && (this.#ended || this.#stopCode !== undefined));
+  }
+
+  get stopDue(): number | undefined {
+    return this.#stopDue && !this.complete && this.#resetCode === undefined ? this.#stopCode : undefined;
+  }
+
+  /** True while the peer still needs credit from us. */
+  get wantsCredit(): boolean {
+    return this.#finalSize === undefined && this.#resetCode === undefined && this.window.updateDue;
+  }
+
+  /** Returns how many bytes count anew against the connection's window. Throws TransportError. */
+  onData(offset: number, data: Uint8Array, fin: boolean): number {
+    const end = offset + data.length;
+    this.#checkFinalSize(end, fin);
+    if (this.#resetCode !== undefined) return 0;
+    const fresh = this.window.onReceived(end);
+    if (this.#stopCode === undefined) this.#bytes.insert(offset, data);
+    return fresh;
+  }
+
+  /** Returns how many bytes count anew against the connection's window. */
+  onReset(code: number, finalSize: number): number {
+    this.#checkFinalSize(finalSize, true);
+    const fresh = this.window.onReceived(finalSize);
+    if (this.complete && this.#stopCode === undefined) return fresh; // all data is here: the reader may still have it
+    this.#resetCode ??= code;
+    this.#bytes.clear();
+    return fresh;
+  }
+
+  /** Undefined: nothing now (or the end: see `ended`). `most`: pieces are joined up to this many bytes. */
+  read(most: number): Uint8Array | undefined {
+    const bytes = this.#bytes.take(most);
+    if (bytes) this.window.onConsumed(bytes.length);
+    else if (this.complete) this.#ended = true;
+    return bytes;
+  }
+
+  /** The application does not want the rest. */
+  stop(code: number): void {
+    if (this.#stopCode !== undefined || this.complete || this.#resetCode !== undefined) {
+      this.#bytes.clear();
+      this.#ended = this.complete;
+      return;
+    }
+    this.#stopCode = code;
+    this.#stopDue = true;
+    this.#bytes.clear();
+  }
+
+  onStopSent(): void {
+    this.#stopDue = false;
+  }
+
+  onStopLost(): void {
+    this.#stopDue = this.#stopCode !== undefined;
+  }
+
+  /** Bytes that left our memory since the last call, read or thrown away: credit for the connection. */
+  takeReleased(): number {
+    const dropped = this.#resetCode !== undefined || this.#stopCode !== undefined;
+    const total = dropped ? this.window.highest : this.#bytes.consumed;
+    const fresh = total - this.#released;
+    this.#released = total;
+    return fresh;
+  }
+  #released = 0;
+
+  // RFC 9000 §4.5
+  #checkFinalSize(end: number, final: boolean): void {
+    const known = this.#finalSize;
+    if (known !== undefined ? end > known || (final && end !== known) : final && end < this.window.highest)
+      throw new TransportError(TRANSPORT_ERROR.FINAL_SIZE_ERROR, "The peer changed its mind about where a stream ends.");
+    if (final) this.#finalSize = end;
+  }
+}

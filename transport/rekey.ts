@@ -1,0 +1,219 @@
+import type { Crypto, KeyPair } from "#crypto/crypto.js";
+import { hkdf } from "#crypto/hkdf.js";
+import { concat, equalConstantTime, utf8 } from "#kernel/bytes.js";
+import type { Instant, RandomSource } from "#kernel/ports.js";
+import { TRANSPORT_ERROR, TransportError } from "./errors.js";
+import { trafficKeys } from "./keys.js";
+import { INIT_HEAD, NoiseInitiator, NoiseResponder } from "./noise.js";
+import type { NoiseResult } from "./noiseState.js";
+import type { PacketProtection } from "./packet.js";
+import { EpochUse, REKEY_LIMITS, type RekeyLimits } from "./rekeyLimits.js";
+import { encodeRekeyMessage, type RekeyMessage, RekeyReader } from "./rekeyMessages.js";
+
+const STUCK_MS = 30_000;
+const EMPTY = new Uint8Array(0);
+
+export interface RekeyOptions {
+  readonly crypto: Crypto;
+  readonly random: RandomSource;
+  readonly role: "initiator" | "responder";
+  readonly own: KeyPair;
+  readonly peerStatic: Uint8Array;
+  /** The bond's secret, 32 bytes; only what is derived from it is kept. */
+  readonly psk: Uint8Array;
+  readonly handshakeHash: Uint8Array;
+  /** Exporter secret of epoch 0; taken over and erased with the epoch. */
+  readonly exporter: Uint8Array;
+  readonly protection: PacketProtection;
+  readonly now: Instant;
+  readonly limits?: RekeyLimits;
+}
+
+/** "idle" | "sent": waits for message 2 | "installed": waits for the first packet in the new epoch | "settling": old keys still open late packets. */
+type State =
+  | { readonly name: "idle" }
+  | { readonly name: "sent"; readonly noise: NoiseInitiator; readonly epoch: number }
+  | { readonly name: "installed"; readonly epoch: number; readonly exporter: Uint8Array }
+  | { readonly name: "settling"; readonly until: Instant };
+
+/**
+ * Fresh keys by a complete handshake inside the channel: PROTOCOL.md §4. Only the initiator starts; the responder asks.
+ * Its psk mixes the bond's secret and the old epoch's exporter, so breaking the channel alone does not break the next epoch.
+ */
+export class Rekey {
+  readonly #options: RekeyOptions;
+  readonly #limits: RekeyLimits;
+  readonly #lock: Uint8Array;
+  readonly #reader = new RekeyReader();
+  readonly #out: Uint8Array[] = [];
+  readonly #events: { type: "rekeyed"; epoch: number }[] = [];
+  #exporter: Uint8Array;
+  #state: State = { name: "idle" };
+  #epoch = 0;
+  #use: EpochUse;
+  #wanted = false;
+  #asked = -1;
+  #restrictedSince: Instant | undefined;
+  #pingDue = false;
+
+  constructor(options: RekeyOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? REKEY_LIMITS;
+    this.#lock = hkdf(options.crypto, { salt: EMPTY, inputKey: options.psk, info: utf8("hf rekey lock"), length: 32 });
+    this.#exporter = options.exporter;
+    this.#use = new EpochUse(this.#limits, options.random, options.now);
+  }
+
+  /** The hard limit is reached: only keys, ACKs and PINGs may be sent until there are fresh ones. */
+  get restricted(): boolean {
+    return this.#restrictedSince !== undefined;
+  }
+
+  get deadline(): Instant | undefined {
+    if (this.#state.name === "settling") return this.#state.until;
+    if (this.#state.name === "idle" && this.#wanted) return 0;
+    return this.#restrictedSince === undefined ? undefined : this.#restrictedSince + STUCK_MS;
+  }
+
+  /** Fresh keys as soon as possible; without effect while a rekey is running. */
+  request(): void {
+    this.#wanted = true;
+    this.#startIfWanted();
+  }
+
+  onRekeyRequest(epoch: number): void {
+    if (this.#options.role !== "initiator") throw violation("only the responder asks for new keys");
+    if (epoch === this.#epoch + 1) this.request();
+  }
+
+  onPacketSent(bytes: number, now: Instant): void {
+    this.#count(bytes, now);
+  }
+
+  /** An authentic packet of `epoch` arrived. The first one of a new epoch proves that the peer holds its keys. */
+  onPacketOpened(epoch: number, now: Instant, ptoMs: number): void {
+    this.#count(0, now);
+    const state = this.#state;
+    if (state.name !== "installed" || epoch !== state.epoch) return;
+    this.#options.protection.promote();
+    this.#exporter.fill(0);
+    this.#exporter = state.exporter;
+    this.#epoch = state.epoch;
+    this.#use = new EpochUse(this.#limits, this.#options.random, now);
+    this.#wanted = false;
+    this.#restrictedSince = undefined;
+    this.#state = { name: "settling", until: now + 3 * ptoMs };
+    this.#events.push({ type: "rekeyed", epoch: this.#epoch });
+    this.#pingDue = true;
+  }
+
+  /** Ordered CRYPTO bytes from the peer. Throws TransportError. */
+  onCrypto(bytes: Uint8Array): void {
+    this.#reader.push(bytes);
+    for (let message = this.#reader.next(); message; message = this.#reader.next()) {
+      if (message.type === 1) this.#onInit(message);
+      else this.#onResponse(message);
+    }
+  }
+
+  takeCrypto(): Uint8Array | undefined {
+    return this.#out.shift();
+  }
+
+  /** The epoch to ask the initiator for, once for each. */
+  takeRekeyRequest(): number | undefined {
+    if (this.#options.role !== "responder" || !this.#wanted || this.#state.name !== "idle") return undefined;
+    const epoch = this.#epoch + 1;
+    if (this.#asked === epoch) return undefined;
+    this.#asked = epoch;
+    return epoch;
+  }
+
+  /** A packet must leave so that the peer sees the new epoch in use. */
+  takePing(): boolean {
+    const due = this.#pingDue;
+    this.#pingDue = false;
+    return due;
+  }
+
+  tick(now: Instant): void {
+    if (this.#state.name === "settling" && now >= this.#state.until) {
+      this.#options.protection.erasePrevious();
+      this.#state = { name: "idle" };
+    }
+    if (this.#restrictedSince !== undefined && now >= this.#restrictedSince + STUCK_MS)
+      throw new TransportError(TRANSPORT_ERROR.EPOCH_STUCK, "The keys are too old and the peer did not help to renew them.");
+    this.#startIfWanted();
+  }
+
+  nextEvent(): { readonly type: "rekeyed"; readonly epoch: number } | undefined {
+    return this.#events.shift();
+  }
+
+  #count(bytes: number, now: Instant): void {
+    this.#use.count(bytes);
+    if (this.#use.softReached(now)) this.#wanted = true;
+    if (this.#use.hardReached(now)) this.#restrictedSince ??= now;
+  }
+
+  #startIfWanted(): void {
+    if (!this.#wanted || this.#options.role !== "initiator" || this.#state.name !== "idle") return;
+    const { crypto, own, peerStatic, random } = this.#options;
+    const epoch = this.#epoch + 1;
+    const ephemeral = crypto.x25519KeyPair(random(32));
+    const noise = new NoiseInitiator({ crypto, prologue: this.#prologue(epoch), own, ephemeral, peerStatic });
+    const message = noise.writeInit(EMPTY);
+    if (!message) throw violation("the peer's static key is unusable");
+    this.#out.push(encodeRekeyMessage({ type: 1, epoch, noise: message }));
+    this.#state = { name: "sent", noise, epoch };
+  }
+
+  #onInit(message: RekeyMessage): void {
+    const { crypto, own, peerStatic, random, protection, role } = this.#options;
+    // "settling" is over for the peer when it starts: its timer may simply have been faster than ours.
+    if (this.#state.name === "settling") protection.erasePrevious();
+    else if (this.#state.name !== "idle") throw violation("a second rekey before the first was done");
+    if (role !== "responder" || message.epoch !== this.#epoch + 1) throw violation("a rekey for another epoch");
+    const noise = new NoiseResponder({ crypto, prologue: this.#prologue(message.epoch), own });
+    const claimed = noise.readStatic(message.noise.subarray(0, INIT_HEAD));
+    if (!claimed || !equalConstantTime(claimed, peerStatic)) throw violation("a rekey by somebody else");
+    if (!noise.readPayload(message.noise.subarray(INIT_HEAD))) throw violation("a rekey that is not authentic");
+    const answer = noise.writeResponse(EMPTY, crypto.x25519KeyPair(random(32)), this.#psk(message.epoch));
+    if (!answer) throw violation("an unusable key");
+    this.#out.push(encodeRekeyMessage({ type: 2, epoch: message.epoch, noise: answer.message }));
+    this.#install(message.epoch, answer.result);
+  }
+
+  #onResponse(message: RekeyMessage): void {
+    const state = this.#state;
+    if (state.name !== "sent" || message.epoch !== state.epoch) throw violation("an answer to no question");
+    const read = state.noise.readResponse(message.noise, this.#psk(message.epoch));
+    if (!read) throw violation("an answer that is not authentic");
+    this.#install(message.epoch, read.result);
+    this.#options.protection.sendInNext();
+    this.#pingDue = true;
+  }
+
+  #install(epoch: number, result: NoiseResult): void {
+    const { crypto, role, protection } = this.#options;
+    protection.installNext(trafficKeys(crypto, role, result));
+    this.#state = { name: "installed", epoch, exporter: result.exporter };
+  }
+
+  #psk(epoch: number): Uint8Array {
+    const info = concat(utf8("hf rekey"), u32(epoch));
+    return hkdf(this.#options.crypto, { salt: this.#lock, inputKey: this.#exporter, info, length: 32 });
+  }
+
+  #prologue(epoch: number): Uint8Array {
+    return concat(utf8("handfast/1 rekey"), this.#options.handshakeHash, u32(epoch));
+  }
+}
+
+function u32(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+function violation(what: string): TransportError {
+  return new TransportError(TRANSPORT_ERROR.KEY_UPDATE_ERROR, `Renewing the keys failed: ${what}.`);
+}

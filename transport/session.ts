@@ -1,0 +1,220 @@
+import type { Crypto } from "#crypto/crypto.js";
+import { hkdf } from "#crypto/hkdf.js";
+import { AsyncQueue } from "#kernel/asyncQueue.js";
+import { concat, utf8 } from "#kernel/bytes.js";
+import { Emitter } from "#kernel/emitter.js";
+import { Gate } from "#kernel/gate.js";
+import type { Address, Clock } from "#kernel/ports.js";
+import type { CloseInfo } from "./closing.js";
+import type { Connection, ConnectionEvent, ConnectionStats } from "./connection.js";
+import { SessionClosedError } from "./sessionErrors.js";
+import { SessionStream } from "./sessionStream.js";
+import type { Stream } from "./stream.js";
+
+const FLUSH_MS = 2000;
+
+export interface SessionOptions {
+  readonly connection: Connection;
+  readonly clock: Clock;
+  readonly crypto: Crypto;
+  /** Makes the pump send what a command left to send. */
+  readonly turn: () => void;
+  /** The exporter secret of the first epoch, 32 bytes. */
+  readonly exporter: Uint8Array;
+  /** The device this session belongs to. */
+  readonly peerId: string;
+}
+
+export interface SessionEvents {
+  rekeyed: readonly [{ readonly epoch: number }];
+  path: readonly [Address];
+  closed: readonly [CloseInfo];
+}
+
+/** One confirmed channel to one bonded device: what applications hold. */
+export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
+  readonly peerId: string;
+  /** Resolves, never rejects, when the session is over. */
+  readonly closed: Promise<CloseInfo>;
+  readonly #options: SessionOptions;
+  readonly #connection: Connection;
+  readonly #exporter: Uint8Array;
+  readonly #streams = new Map<Stream, SessionStream>();
+  readonly #incoming = new AsyncQueue<SessionStream>();
+  readonly #datagrams = new AsyncQueue<Uint8Array>();
+  readonly #changed = new Gate();
+  #closeInfo: CloseInfo | undefined;
+  #resolveClosed: (info: CloseInfo) => void = () => {};
+  #wakePending = false;
+
+  constructor(options: SessionOptions) {
+    super();
+    this.peerId = options.peerId;
+    this.#options = options;
+    this.#connection = options.connection;
+    this.#exporter = options.exporter;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+  }
+
+  /** Set once the session is over. */
+  get closeInfo(): CloseInfo | undefined {
+    return this.#closeInfo;
+  }
+
+  /** Where the peer is now. */
+  get path(): Address {
+    return this.#connection.path;
+  }
+
+  /** A new stream; waits while the peer allows no more. `priority`: 0 (urgent) to 7. */
+  async openStream(options: { readonly priority?: number; readonly signal?: AbortSignal } = {}): Promise<SessionStream> {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      this.#throwIfClosed();
+      const stream = this.#connection.openStream();
+      if (stream) {
+        if (options.priority !== undefined) stream.priority = options.priority;
+        return this.#wrap(stream);
+      }
+      await this.#changed.wait(options.signal);
+    }
+  }
+
+  /** Streams that the peer opens, in order. Ends with the session. */
+  incomingStreams(): AsyncIterable<SessionStream> {
+    return this.#incoming;
+  }
+
+  /** Unreliable message; false when it is too large or the session is over. It may be lost, never torn or doubled. */
+  sendDatagram(bytes: Uint8Array): boolean {
+    const sent = this.#connection.sendDatagram(bytes.slice());
+    this.wake();
+    return sent;
+  }
+
+  get maxDatagramSize(): number {
+    return this.#connection.maxDatagramSize;
+  }
+
+  /** Datagrams from the peer. Ends with the session. */
+  datagrams(): AsyncIterable<Uint8Array> {
+    return this.#datagrams;
+  }
+
+  /** Fresh keys from a fresh handshake inside the channel; resolves when both ends use them. */
+  async rekey(): Promise<{ readonly epoch: number }> {
+    this.#throwIfClosed();
+    const before = this.#connection.stats().epoch;
+    this.#connection.rekey();
+    this.wake();
+    return new Promise((resolve, reject) => {
+      const done = (event: { readonly epoch: number }): void => {
+        if (event.epoch <= before) return;
+        this.off("rekeyed", done);
+        resolve(event);
+      };
+      this.on("rekeyed", done);
+      this.once("closed", (info) => reject(new SessionClosedError(info)));
+    });
+  }
+
+  /** `length` bytes that only the two ends of this session know, bound to `label` (RFC 5705's idea). */
+  exportKey(label: string, length: number): Uint8Array {
+    const info = concat(utf8("hf app "), utf8(label));
+    return hkdf(this.#options.crypto, { salt: new Uint8Array(0), inputKey: this.#exporter, info, length });
+  }
+
+  stats(): ConnectionStats {
+    return this.#connection.stats();
+  }
+
+  /** Sends what was written (for two seconds at most), then says goodbye. Resolves when the session is over. */
+  async close(options: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
+    if (!this.#closeInfo) {
+      await this.#flush();
+      this.#connection.close({ code: options.code ?? 0, reason: options.reason ?? "" }, this.#options.clock.now());
+      this.wake();
+    }
+    await this.closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Drains the connection's events. Called by whoever drives the pump. */
+  progress(): void {
+    for (let event = this.#connection.nextEvent(); event; event = this.#connection.nextEvent()) this.#onEvent(event);
+  }
+
+  /** Lets the pump turn once for all commands of this moment. */
+  wake(): void {
+    if (this.#wakePending) return;
+    this.#wakePending = true;
+    queueMicrotask(() => {
+      this.#wakePending = false;
+      this.#options.turn();
+    });
+  }
+
+  #onEvent(event: ConnectionEvent): void {
+    switch (event.type) {
+      case "stream":
+        this.#incoming.push(this.#wrap(event.stream));
+        break;
+      case "readable":
+      case "writable":
+        this.#streams.get(event.stream)?.notify();
+        if (event.stream.settled) this.#streams.delete(event.stream);
+        break;
+      case "datagram":
+        for (let bytes = this.#connection.receiveDatagram(); bytes; bytes = this.#connection.receiveDatagram())
+          this.#datagrams.push(bytes);
+        break;
+      case "rekeyed":
+        this.emit("rekeyed", { epoch: event.epoch });
+        break;
+      case "path":
+        this.emit("path", event.address);
+        break;
+      case "closed":
+        this.#onClosed(event.info);
+        break;
+      default:
+    }
+    this.#changed.open();
+  }
+
+  #onClosed(info: CloseInfo): void {
+    this.#closeInfo = info;
+    for (const stream of this.#streams.values()) stream.notify();
+    this.#incoming.end();
+    this.#datagrams.end();
+    this.#resolveClosed(info);
+    this.emit("closed", info);
+  }
+
+  #wrap(stream: Stream): SessionStream {
+    const wrapped = new SessionStream(stream, this);
+    this.#streams.set(stream, wrapped);
+    return wrapped;
+  }
+
+  async #flush(): Promise<void> {
+    let late = false;
+    const cancel = this.#options.clock.schedule(FLUSH_MS, () => {
+      late = true;
+      this.#changed.open();
+    });
+    const unsettled = (): boolean =>
+      [...this.#streams.keys()].some((stream) => stream.sending?.ended && !stream.sending.settled);
+    while (!late && !this.#closeInfo && unsettled()) await this.#changed.wait();
+    cancel();
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closeInfo) throw new SessionClosedError(this.#closeInfo);
+  }
+}

@@ -1,0 +1,23 @@
+import { HandfastError } from "#kernel/errors.js";
+import type { CloseInfo } from "./closing.js";
+import { TransportError } from "./errors.js";
+
+/** The session is over, so this cannot be done any more. `code` says why: CLOSED, or the name of the transport error. */
+export class SessionClosedError extends HandfastError {
+  override readonly name = "SessionClosedError";
+  constructor(info: CloseInfo) {
+    const why = info.reason ? `: ${info.reason}` : "";
+    const cause = info.error instanceof TransportError ? { cause: info.error } : undefined;
+    super(info.error?.code ?? "CLOSED", `The connection to the other device is closed${why}`, cause);
+  }
+}
+
+/** The other side dropped this stream; `resetCode` is its application's number. */
+export class StreamResetError extends HandfastError {
+  override readonly name = "StreamResetError";
+  readonly resetCode: number;
+  constructor(resetCode: number) {
+    super("STREAM_RESET", `The other device dropped this stream (code ${resetCode}).`);
+    this.resetCode = resetCode;
+  }
+}

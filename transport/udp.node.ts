@@ -1,0 +1,58 @@
+import type { Socket } from "node:dgram";
+import { DgramAsPromised } from "dgram-as-promised";
+import { HandfastError } from "#kernel/errors.js";
+import type { Address, DatagramSocket } from "#kernel/ports.js";
+
+const BUFFER_BYTES = 4 * 1024 * 1024;
+
+/** The port is taken or may not be used. */
+export class PortUnavailableError extends HandfastError {
+  override readonly name = "PortUnavailableError";
+  constructor(port: number, cause: unknown) {
+    super("PORT_UNAVAILABLE", `UDP port ${port} cannot be used: another program has it. Choose another with --port.`, { cause });
+  }
+}
+
+/** Binds one UDP socket. `port` 0 takes any free one; `host` is the local address to listen on. */
+export async function bindUdp(options: { readonly port: number; readonly host: string }): Promise<DatagramSocket> {
+  const type = options.host.includes(":") ? "udp6" : "udp4";
+  // Addresses are numbers here, never names: the resolver would cost more than the send.
+  const promised = DgramAsPromised.createSocket({ type, lookup: (host, _options, done) => done(null, host, type === "udp6" ? 6 : 4) });
+  const raw: Socket = promised.socket;
+  let bound: { port: number };
+  try {
+    bound = await promised.bind({ port: options.port, address: options.host });
+  } catch (error) {
+    throw new PortUnavailableError(options.port, error);
+  }
+  // What goes wrong on a socket later (no route, no buffer) is loss, as on any network.
+  raw.on("error", () => {});
+  enlarge(raw);
+  return {
+    port: bound.port,
+    send(bytes, to) {
+      raw.send(bytes, to.port, to.host, ignore);
+    },
+    onDatagram(listener: (bytes: Uint8Array, from: Address) => void) {
+      raw.on("message", (message, from) => {
+        // Not the Buffer itself: its `slice` would share memory where ours copies.
+        const bytes = new Uint8Array(message.buffer, message.byteOffset, message.length);
+        listener(bytes, { host: from.address, port: from.port });
+      });
+    },
+    async close() {
+      await promised.close();
+    },
+  };
+}
+
+function ignore(): void {}
+
+function enlarge(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(BUFFER_BYTES);
+    socket.setSendBufferSize(BUFFER_BYTES);
+  } catch {
+    // The system keeps its own size; only speed depends on it.
+  }
+}
