@@ -15,7 +15,8 @@ import { Rekey } from "./rekey.js";
 import type { RekeyLimits } from "./rekeyLimits.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
-const HALF_OPEN_MS = 5000;
+/** Longer than a Response is repeated from the cache: who gets the last repetition must still find its connection. */
+const HALF_OPEN_MS = 15_000;
 const HALF_OPEN_PER_BOND = 2;
 const HALF_OPEN_ALL = 1024;
 const INIT = 0;

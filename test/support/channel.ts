@@ -92,14 +92,21 @@ export class ChannelWorld {
     this.client.pump.turn();
   }
 
-  /** Dials and waits for both sessions. */
+  /** Dials, again after each failure as a device does, until both ends hold a live session. */
   async connected(limitMs = 20_000): Promise<{ client: Session; server: Session }> {
-    this.dial({ timeoutMs: limitMs });
-    await this.clock.runUntilAsync(() => this.client.sessions.length > 0 && this.server.sessions.length > 0, limitMs);
+    for (let tries = 0; tries < 5; tries++) {
+      this.dial();
+      await this.clock.runUntilAsync(() => this.#live() !== undefined, limitMs);
+      const live = this.#live();
+      if (live) return live;
+    }
+    throw new Error("no connection came about");
+  }
+
+  #live(): { client: Session; server: Session } | undefined {
     const { session: client } = this.client;
     const { session: server } = this.server;
-    if (!client || !server) throw new Error("no connection came about");
-    return { client, server };
+    return client && server && !client.closeInfo && !server.closeInfo ? { client, server } : undefined;
   }
 
   /** Lets virtual time pass until the promise settles. */

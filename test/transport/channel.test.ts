@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concat } from "#kernel/bytes.js";
+import type { Session } from "#transport/session.js";
 import type { SessionStream } from "#transport/sessionStream.js";
 import { ChannelWorld } from "../support/channel.js";
 import { TERRIBLE_LINK } from "../simulation/network.js";
@@ -17,8 +18,7 @@ async function firstOf<T>(iterable: AsyncIterable<T>): Promise<T> {
   throw new Error("nothing came");
 }
 
-async function transfer(world: ChannelWorld, bytes: Uint8Array): Promise<Uint8Array> {
-  const { client, server } = await world.connected(60_000);
+async function transfer(client: Session, server: Session, bytes: Uint8Array): Promise<Uint8Array> {
   const received = (async () => readAll(await firstOf(server.incomingStreams())))();
   const stream = await client.openStream();
   await stream.write(bytes);
@@ -45,7 +45,8 @@ test("1 MiB arrives unharmed under 30 % loss, duplication, reordering and corrup
   await withSeeds(100, async (seed) => {
     const world = new ChannelWorld({ seed, link: TERRIBLE_LINK });
     const bytes = world.random.bytes(1024 * 1024);
-    const received = await world.until(transfer(world, bytes));
+    const { client, server } = await world.connected();
+    const received = await world.until(transfer(client, server, bytes));
     assert.ok(Buffer.from(received).equals(bytes), "the bytes differ");
   });
 });
