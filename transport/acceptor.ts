@@ -4,7 +4,16 @@ import type { Address, Instant, RandomSource } from "#kernel/ports.js";
 import { resetToken } from "./connectionId.js";
 import { CookieJar } from "./cookieJar.js";
 import { padded, readParameters } from "./dial.js";
-import { buildResponse, hasCookie, type Init, initPrologue, openInit, RESPONSE_NOISE, sealCookie, VERSION } from "./handshakePackets.js";
+import {
+  buildResponse,
+  hasCookie,
+  type Init,
+  initPrologue,
+  openInit,
+  RESPONSE_NOISE,
+  sealCookie,
+  VERSION,
+} from "./handshakePackets.js";
 import { INIT_HEAD, NOISE_TAG, NoiseResponder, RESPONSE_HEAD } from "./noise.js";
 import type { NoiseResult } from "./noiseState.js";
 import { encodeParameters, NO_PARAMETERS, type TransportParameters } from "./params.js";
@@ -16,7 +25,9 @@ const UNDER_LOAD = 32;
 const ZERO_PSK = new Uint8Array(32);
 
 /** A bond as the transport sees it. "forgotten": known once, revoked since. */
-export type Lookup = (staticPublic: Uint8Array) => { readonly psk: Uint8Array; readonly id: string } | "forgotten" | undefined;
+export type Lookup = (
+  staticPublic: Uint8Array,
+) => { readonly psk: Uint8Array; readonly id: string } | "forgotten" | undefined;
 
 /** Why an Init was not answered with a new Response. */
 export interface InitDrops {
@@ -97,7 +108,9 @@ export class Acceptor {
     const payload = noise.readPayload(init.noise.subarray(INIT_HEAD));
     const peer = payload && readParameters(payload);
     if (!peer?.versions?.includes(VERSION)) return this.#drop("malformed");
-    return found === "forgotten" ? this.#refuse(noise, init, now) : this.#respond(noise, init, claimed, found, peer, now);
+    return found === "forgotten"
+      ? this.#refuse(noise, init, now)
+      : this.#respond(noise, init, claimed, found, peer, now);
   }
 
   #respond(
@@ -115,13 +128,28 @@ export class Acceptor {
     if (!answer) return this.#drop("malformed");
     this.#remember(init, answer.reply, now);
     const { reply, result } = answer;
-    const accepted = { peerId: bond.id, peerStatic, psk: bond.psk, noise: result, local, peer, remoteCid: init.scid, localCid };
+    const accepted = {
+      peerId: bond.id,
+      peerStatic,
+      psk: bond.psk,
+      noise: result,
+      local,
+      peer,
+      remoteCid: init.scid,
+      localCid,
+    };
     return { reply, accepted };
   }
 
   /** The peer proved its key, but its bond is gone: say only that, under keys that open nothing. PROTOCOL.md §2. */
   #refuse(noise: NoiseResponder, init: Init, now: Instant): { reply?: Uint8Array } {
-    const answer = this.#write(noise, init, this.#options.newCid(), { ...NO_PARAMETERS, unknownDevice: true }, ZERO_PSK);
+    const answer = this.#write(
+      noise,
+      init,
+      this.#options.newCid(),
+      { ...NO_PARAMETERS, unknownDevice: true },
+      ZERO_PSK,
+    );
     if (!answer) return this.#drop("malformed");
     this.#remember(init, answer.reply, now);
     return { reply: answer.reply };

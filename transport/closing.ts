@@ -52,7 +52,9 @@ export class Closing {
   onPeerClose(frame: CloseFrame, now: Instant, ptoMs: number): void {
     if (this.#phase === "draining" || this.over) return;
     const orderly = frame.application || frame.code === TRANSPORT_ERROR.NO_ERROR;
-    const error = orderly ? undefined : new TransportError(frame.code, `The peer ended the connection: ${frame.reason || "no reason given"}`);
+    const error = orderly
+      ? undefined
+      : new TransportError(frame.code, `The peer ended the connection: ${frame.reason || "no reason given"}`);
     this.#info ??= { error, code: frame.application ? frame.code : 0, reason: frame.reason, remote: true };
     this.#phase = "draining";
     this.#until = now + 3 * ptoMs;

@@ -1,12 +1,11 @@
 import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
-import { ByteWriter } from "#kernel/varint.js";
 import { type CloseInfo, Closing } from "./closing.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
-import { NewReno } from "./newReno.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
+import { NewReno } from "./newReno.js";
 import { DATA_OVERHEAD, type PacketProtection } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
@@ -157,7 +156,13 @@ export class Connection {
     const { recovery, acks, path } = this.#parts;
     let earliest = this.#idle.expiresAt(recovery.pto);
     if (this.#keepAlive) earliest = Math.min(earliest, this.#idle.keepAliveAt);
-    for (const at of [recovery.deadline, acks.dueAt, path.deadline, this.#sender.pacedUntil, this.#options.rekey.deadline])
+    for (const at of [
+      recovery.deadline,
+      acks.dueAt,
+      path.deadline,
+      this.#sender.pacedUntil,
+      this.#options.rekey.deadline,
+    ])
       if (at !== undefined && at < earliest) earliest = at;
     return Number.isFinite(earliest) ? earliest : undefined;
   }
@@ -286,6 +291,11 @@ export class Connection {
   }
 
   #fail(error: TransportError, now: Instant): void {
-    this.#closing.start({ application: false, code: error.transportCode, reason: error.message }, error, now, this.#pto);
+    this.#closing.start(
+      { application: false, code: error.transportCode, reason: error.message },
+      error,
+      now,
+      this.#pto,
+    );
   }
 }

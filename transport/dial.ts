@@ -2,7 +2,18 @@ import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { concat, equalConstantTime } from "#kernel/bytes.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
-import { CID, INIT_NOISE, initHeader, initPrologue, mac1Of, openCookie, parseResponse, sealInit, VERSION, withCookie } from "./handshakePackets.js";
+import {
+  CID,
+  INIT_NOISE,
+  initHeader,
+  initPrologue,
+  mac1Of,
+  openCookie,
+  parseResponse,
+  sealInit,
+  VERSION,
+  withCookie,
+} from "./handshakePackets.js";
 import { INIT_HEAD, NOISE_TAG, NoiseInitiator } from "./noise.js";
 import type { NoiseResult } from "./noiseState.js";
 import { decodeParameters, encodeParameters, type TransportParameters } from "./params.js";

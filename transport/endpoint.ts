@@ -84,7 +84,10 @@ export class Endpoint implements Machine {
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
   readonly #entries = new Map<number, Entry>();
-  readonly #dials = new Map<number, { readonly handle: number; readonly dial: Dial; readonly options: ConnectOptions }>();
+  readonly #dials = new Map<
+    number,
+    { readonly handle: number; readonly dial: Dial; readonly options: ConnectOptions }
+  >();
   readonly #replies: OutgoingDatagram[] = [];
   readonly #events: EndpointEvent[] = [];
   readonly #resets = new TokenBuckets(10, 10);
@@ -239,14 +242,18 @@ export class Endpoint implements Machine {
 
   #onReset(entry: Entry): void {
     entry.connection.abort(
-      new TransportError(TRANSPORT_ERROR.CONNECTION_REFUSED, "The other device has restarted and lost this connection."),
+      new TransportError(
+        TRANSPORT_ERROR.CONNECTION_REFUSED,
+        "The other device has restarted and lost this connection.",
+      ),
     );
   }
 
   #admit(accepted: Accepted, path: Address, now: Instant): void {
     const halfOpen = this.#halfOpen();
     const ofBond = halfOpen.filter((entry) => entry.peerId === accepted.peerId);
-    const oldest = ofBond.length >= HALF_OPEN_PER_BOND ? ofBond[0] : halfOpen.length >= HALF_OPEN_ALL ? halfOpen[0] : undefined;
+    const oldest =
+      ofBond.length >= HALF_OPEN_PER_BOND ? ofBond[0] : halfOpen.length >= HALF_OPEN_ALL ? halfOpen[0] : undefined;
     if (oldest) this.#forget(oldest);
     this.#open({ ...accepted, role: "responder", path, rttMs: undefined }, now);
   }
@@ -298,7 +305,17 @@ export class Endpoint implements Machine {
     });
     const token = role === "initiator" ? peer.resetToken : undefined;
     const key = cidKey(localCid);
-    const entry = { connection, protection, key, peerId, peerStatic, exporter, resetToken: token, since: now, live: false };
+    const entry = {
+      connection,
+      protection,
+      key,
+      peerId,
+      peerStatic,
+      exporter,
+      resetToken: token,
+      since: now,
+      live: false,
+    };
     this.#entries.set(key, entry);
     return entry;
   }

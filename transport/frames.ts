@@ -184,7 +184,11 @@ function parseClose(type: number, reader: ByteReader): CloseFrame {
 }
 
 function malformed(message: string, frameType: number | undefined): TransportError {
-  return new TransportError(TRANSPORT_ERROR.FRAME_ENCODING_ERROR, `The peer sent what we cannot read: ${message}.`, frameType);
+  return new TransportError(
+    TRANSPORT_ERROR.FRAME_ENCODING_ERROR,
+    `The peer sent what we cannot read: ${message}.`,
+    frameType,
+  );
 }
 
 /** Writes an ACK of the runs in `ranges` (highest first), as many as fit. Needs at least one run and 32 bytes of room. */

@@ -27,9 +27,7 @@ export function trafficKeys(crypto: Crypto, role: "initiator" | "responder", noi
   const responder = packetKeys(crypto, noise.responderKey);
   noise.initiatorKey.fill(0);
   noise.responderKey.fill(0);
-  return role === "initiator"
-    ? { send: initiator, receive: responder }
-    : { send: responder, receive: initiator };
+  return role === "initiator" ? { send: initiator, receive: responder } : { send: responder, receive: initiator };
 }
 
 function packetKeys(crypto: Crypto, secret: Uint8Array): PacketKeys {

@@ -114,7 +114,13 @@ export class PacketSender {
   }
 
   /** `frames` undefined: the packet does not elicit an ACK and is not kept. */
-  #seal(buffer: Uint8Array, out: ByteWriter, frames: readonly SentFrame[] | undefined, to: Address, now: Instant): OutgoingDatagram {
+  #seal(
+    buffer: Uint8Array,
+    out: ByteWriter,
+    frames: readonly SentFrame[] | undefined,
+    to: Address,
+    now: Instant,
+  ): OutgoingDatagram {
     // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset. PADDING is zero bytes.
     out.offset = Math.max(out.offset, MIN_PACKET - TAG);
     const number = this.#nextNumber++;

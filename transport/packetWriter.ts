@@ -95,7 +95,8 @@ export class PacketWriter {
     const { sending, receiving } = stream;
     // Queued while it has data at all; whether credit allows it now is asked when its turn comes.
     this.#parts.sendQueue.update(stream, sending?.wantsToSend(Number.POSITIVE_INFINITY) ?? false);
-    if (sending?.resetDue || receiving?.stopDue !== undefined || receiving?.wantsCredit) this.#controlStreams.add(stream);
+    if (sending?.resetDue || receiving?.stopDue !== undefined || receiving?.wantsCredit)
+      this.#controlStreams.add(stream);
   }
 
   #streamControl(out: ByteWriter, frames: SentFrame[], now: Instant): void {

@@ -160,5 +160,8 @@ function putBytes(out: ByteWriter, id: number, value: Uint8Array): void {
 }
 
 function invalid(what: string): TransportError {
-  return new TransportError(TRANSPORT_ERROR.TRANSPORT_PARAMETER_ERROR, `The peer's parameters cannot be used: ${what}.`);
+  return new TransportError(
+    TRANSPORT_ERROR.TRANSPORT_PARAMETER_ERROR,
+    `The peer's parameters cannot be used: ${what}.`,
+  );
 }

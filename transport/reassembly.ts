@@ -91,7 +91,8 @@ export class Reassembly {
     while (start < end) {
       const next = this.#pieces[at + covered];
       const stop = Math.min(end, next?.offset ?? end);
-      if (stop > start) fresh.push({ offset: start, bytes: piece.bytes.subarray(start - piece.offset, stop - piece.offset) });
+      if (stop > start)
+        fresh.push({ offset: start, bytes: piece.bytes.subarray(start - piece.offset, stop - piece.offset) });
       if (!next || next.offset >= end) break;
       fresh.push(next);
       covered++;

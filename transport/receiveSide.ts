@@ -112,7 +112,10 @@ export class ReceiveSide {
   #checkFinalSize(end: number, final: boolean): void {
     const known = this.#finalSize;
     if (known !== undefined ? end > known || (final && end !== known) : final && end < this.window.highest)
-      throw new TransportError(TRANSPORT_ERROR.FINAL_SIZE_ERROR, "The peer changed its mind about where a stream ends.");
+      throw new TransportError(
+        TRANSPORT_ERROR.FINAL_SIZE_ERROR,
+        "The peer changed its mind about where a stream ends.",
+      );
     if (final) this.#finalSize = end;
   }
 }

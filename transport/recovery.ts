@@ -62,7 +62,10 @@ export class Recovery {
 
   /** The probe timeout with its backoff. */
   get pto(): number {
-    return Math.min(this.#rtt.pto(this.#peerMaxAckDelayMs) * 2 ** this.#ptoCount, Math.max(MAX_PTO_MS, this.#rtt.pto(0)));
+    return Math.min(
+      this.#rtt.pto(this.#peerMaxAckDelayMs) * 2 ** this.#ptoCount,
+      Math.max(MAX_PTO_MS, this.#rtt.pto(0)),
+    );
   }
 
   get deadline(): Instant | undefined {
@@ -90,7 +93,11 @@ export class Recovery {
   /** Throws TransportError for an ACK of a packet that was never sent. */
   onAck(frame: AckFrame, now: Instant): Outcome {
     if (frame.largest > this.#largestSent)
-      throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer acknowledged a packet that was never sent.", 2);
+      throw new TransportError(
+        TRANSPORT_ERROR.PROTOCOL_VIOLATION,
+        "The peer acknowledged a packet that was never sent.",
+        2,
+      );
     const acked = this.#takeAcked(frame.ranges);
     if (acked.length === 0) return { acked, lost: NOTHING };
     const newest = acked[acked.length - 1];

@@ -142,7 +142,10 @@ export class Rekey {
       this.#state = { name: "idle" };
     }
     if (this.#restrictedSince !== undefined && now >= this.#restrictedSince + STUCK_MS)
-      throw new TransportError(TRANSPORT_ERROR.EPOCH_STUCK, "The keys are too old and the peer did not help to renew them.");
+      throw new TransportError(
+        TRANSPORT_ERROR.EPOCH_STUCK,
+        "The keys are too old and the peer did not help to renew them.",
+      );
     this.#startIfWanted();
   }
 

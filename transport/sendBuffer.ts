@@ -1,5 +1,5 @@
-import type { ByteWriter } from "#kernel/varint.js";
 import { RangeSet } from "#kernel/rangeSet.js";
+import type { ByteWriter } from "#kernel/varint.js";
 
 /**
  * Bytes of one ordered stream from the moment they are written until they are acknowledged.

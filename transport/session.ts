@@ -69,7 +69,9 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   }
 
   /** A new stream; waits while the peer allows no more. `priority`: 0 (urgent) to 7. */
-  async openStream(options: { readonly priority?: number; readonly signal?: AbortSignal } = {}): Promise<SessionStream> {
+  async openStream(
+    options: { readonly priority?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<SessionStream> {
     for (;;) {
       options.signal?.throwIfAborted();
       this.#throwIfClosed();

@@ -76,7 +76,8 @@ export class StreamTable {
 
   /** The stream a frame about our sending half names. */
   forSending(id: number): Stream | undefined {
-    if (isUnidirectional(id) && !this.#isOurs(id)) throw wrongState("credit for a stream that only the peer may send on");
+    if (isUnidirectional(id) && !this.#isOurs(id))
+      throw wrongState("credit for a stream that only the peer may send on");
     return this.#lookup(id);
   }
 

@@ -9,7 +9,9 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 export class PortUnavailableError extends HandfastError {
   override readonly name = "PortUnavailableError";
   constructor(port: number, cause: unknown) {
-    super("PORT_UNAVAILABLE", `UDP port ${port} cannot be used: another program has it. Choose another with --port.`, { cause });
+    super("PORT_UNAVAILABLE", `UDP port ${port} cannot be used: another program has it. Choose another with --port.`, {
+      cause,
+    });
   }
 }
 
@@ -17,7 +19,10 @@ export class PortUnavailableError extends HandfastError {
 export async function bindUdp(options: { readonly port: number; readonly host: string }): Promise<DatagramSocket> {
   const type = options.host.includes(":") ? "udp6" : "udp4";
   // Addresses are numbers here, never names: the resolver would cost more than the send.
-  const promised = DgramAsPromised.createSocket({ type, lookup: (host, _options, done) => done(null, host, type === "udp6" ? 6 : 4) });
+  const promised = DgramAsPromised.createSocket({
+    type,
+    lookup: (host, _options, done) => done(null, host, type === "udp6" ? 6 : 4),
+  });
   const raw: Socket = promised.socket;
   let bound: { port: number };
   try {

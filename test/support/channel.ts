@@ -73,9 +73,20 @@ export class ChannelWorld {
     this.serverKey = this.crypto.x25519KeyPair(this.random.bytes(32));
     this.clientKey = this.crypto.x25519KeyPair(this.random.bytes(32));
     this.bond = { psk: this.psk, id: "client" };
-    const shared = { crypto: this.crypto, random: this.random.bytes, resetKey: this.random.bytes(32), now: this.clock.now() };
+    const shared = {
+      crypto: this.crypto,
+      random: this.random.bytes,
+      resetKey: this.random.bytes(32),
+      now: this.clock.now(),
+    };
     const lookup: EndpointOptions["lookup"] = (key) => (equal(key, this.clientKey.public) ? this.bond : undefined);
-    this.server = new ChannelEnd(this, SERVER, { ...shared, identity: this.serverKey, lookup, accept: true, ...options.endpoint });
+    this.server = new ChannelEnd(this, SERVER, {
+      ...shared,
+      identity: this.serverKey,
+      lookup,
+      accept: true,
+      ...options.endpoint,
+    });
     this.client = new ChannelEnd(this, CLIENT, {
       ...shared,
       identity: this.clientKey,
@@ -86,9 +97,14 @@ export class ChannelWorld {
   }
 
   /** Starts the client's dial. */
-  dial(overrides: { readonly psk?: Uint8Array; readonly to?: readonly Address[]; readonly timeoutMs?: number } = {}): void {
+  dial(
+    overrides: { readonly psk?: Uint8Array; readonly to?: readonly Address[]; readonly timeoutMs?: number } = {},
+  ): void {
     const peerStatic = this.serverKey.public;
-    this.client.endpoint.connect({ to: [SERVER], peerStatic, psk: this.psk, id: "server", ...overrides }, this.clock.now());
+    this.client.endpoint.connect(
+      { to: [SERVER], peerStatic, psk: this.psk, id: "server", ...overrides },
+      this.clock.now(),
+    );
     this.client.pump.turn();
   }
 

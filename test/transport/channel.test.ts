@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { concat } from "#kernel/bytes.js";
 import type { Session } from "#transport/session.js";
 import type { SessionStream } from "#transport/sessionStream.js";
-import { ChannelWorld } from "../support/channel.js";
 import { TERRIBLE_LINK } from "../simulation/network.js";
 import { withSeeds } from "../simulation/seeds.js";
+import { ChannelWorld } from "../support/channel.js";
 
 async function readAll(stream: SessionStream): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
