@@ -1,0 +1,115 @@
+import { toBase64Url, utf8 } from "#kernel/bytes.js";
+import type { Address } from "#kernel/ports.js";
+import { Fields } from "./fields.js";
+import { Secret } from "./secret.js";
+
+/** What two devices that met once know about each other. PROTOCOL.md §7. */
+export interface Bond {
+  /** Hex of the 16-byte bond id. */
+  readonly id: string;
+  /** X25519, 32 bytes. */
+  readonly peerStatic: Uint8Array;
+  /** The bond secret, 32 bytes. */
+  readonly secret: Secret;
+  /** The peer's identity resolving key, 16 bytes. */
+  readonly irk: Secret;
+  readonly name: string;
+  readonly platform: string;
+  readonly scopes: readonly string[];
+  readonly state: "provisional" | "confirmed";
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  readonly lastSeenAt: number;
+  /** Reserved for the ratchet: 0. */
+  readonly generation: number;
+  /** Where the peer was last met: hints, never proof. */
+  readonly addresses: readonly Address[];
+}
+
+/** What is left of a forgotten device: enough to tell it so, nothing to talk with. */
+export interface Tombstone {
+  readonly peerStatic: Uint8Array;
+  readonly name: string;
+  readonly forgottenAt: number;
+}
+
+/** PROTOCOL.md §2. */
+export const BOND_LIMITS = {
+  bonds: 256,
+  tombstones: 256,
+  nameBytes: 64,
+  platformBytes: 32,
+  scopes: 16,
+  scopeBytes: 64,
+  addresses: 8,
+} as const;
+
+/** The bond as plain JSON values, secrets in the clear: for the state file only. */
+export function bondToStored(bond: Bond): Record<string, unknown> {
+  return {
+    id: bond.id,
+    peerStatic: toBase64Url(bond.peerStatic),
+    secret: toBase64Url(bond.secret.reveal()),
+    irk: toBase64Url(bond.irk.reveal()),
+    name: bond.name,
+    platform: bond.platform,
+    scopes: [...bond.scopes],
+    state: bond.state,
+    createdAt: bond.createdAt,
+    lastSeenAt: bond.lastSeenAt,
+    generation: bond.generation,
+    addresses: bond.addresses.map(({ host, port }) => ({ host, port })),
+  };
+}
+
+/** @throws RangeError naming the field, never its value. */
+export function bondFromStored(value: unknown): Bond {
+  const fields = new Fields("bond", value);
+  const bond: Bond = {
+    id: fields.text("id", 32, /^[0-9a-f]{32}$/),
+    peerStatic: fields.bytes("peerStatic", 32),
+    secret: new Secret(fields.bytes("secret", 32)),
+    irk: new Secret(fields.bytes("irk", 16)),
+    name: fields.text("name", BOND_LIMITS.nameBytes),
+    platform: fields.text("platform", BOND_LIMITS.platformBytes),
+    scopes: fields.list("scopes", BOND_LIMITS.scopes, (scope) => scopeFromStored(scope)),
+    state: fields.oneOf("state", ["provisional", "confirmed"]),
+    createdAt: fields.count("createdAt"),
+    lastSeenAt: fields.count("lastSeenAt"),
+    generation: fields.count("generation"),
+    addresses: fields.list("addresses", BOND_LIMITS.addresses, addressFromStored),
+  };
+  fields.end();
+  return bond;
+}
+
+export function tombstoneToStored(tombstone: Tombstone): Record<string, unknown> {
+  return {
+    peerStatic: toBase64Url(tombstone.peerStatic),
+    name: tombstone.name,
+    forgottenAt: tombstone.forgottenAt,
+  };
+}
+
+export function tombstoneFromStored(value: unknown): Tombstone {
+  const fields = new Fields("tombstone", value);
+  const tombstone = {
+    peerStatic: fields.bytes("peerStatic", 32),
+    name: fields.text("name", BOND_LIMITS.nameBytes),
+    forgottenAt: fields.count("forgottenAt"),
+  };
+  fields.end();
+  return tombstone;
+}
+
+function scopeFromStored(value: unknown): string {
+  if (typeof value !== "string" || utf8(value).length > BOND_LIMITS.scopeBytes) throw new RangeError("bond: odd scope");
+  return value;
+}
+
+function addressFromStored(value: unknown): Address {
+  const fields = new Fields("address", value);
+  const address = { host: fields.text("host", 64, /^[0-9a-zA-Z.:%_-]+$/), port: fields.count("port", 65535) };
+  fields.end();
+  return address;
+}
