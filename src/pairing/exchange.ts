@@ -1,0 +1,167 @@
+import type { Crypto, KeyPair } from "#crypto/crypto.js";
+import { hkdf, hkdfExpand, hkdfExtract } from "#crypto/hkdf.js";
+import { concat, equalConstantTime, fromHex, utf8 } from "#kernel/bytes.js";
+import { type CborValue, decodeCbor, encodeCbor } from "#kernel/cbor.js";
+import type { Address, RandomSource } from "#kernel/ports.js";
+import { f5, f6 } from "./toolbox.js";
+
+/** Core Spec Vol 3 Part H §2.3.5.6.1: whoever uses this key gives everything away. x coordinate. */
+const DEBUG_KEY_X = fromHex("20b003d2f297be2c5e2c83a7e9f9a5b9eff49111acf4fddbcc0301480e359de6");
+/** Bonding, MITM protection and LE Secure Connections: SMP's AuthReq byte. */
+const AUTH_REQ = 0x0d;
+const NONCE = new Uint8Array(12);
+const NO_R = new Uint8Array(16);
+
+/** Who we are, as pairing tells it. */
+export interface PairingIdentity {
+  /** X25519, 32 bytes. */
+  readonly staticPublic: Uint8Array;
+  /** 16 bytes. */
+  readonly irk: Uint8Array;
+  readonly name: string;
+  readonly platform: string;
+  readonly appId: string;
+}
+
+/** What pairing leaves behind: the material of a bond. */
+export interface PairedPeer {
+  readonly staticPublic: Uint8Array;
+  readonly irk: Uint8Array;
+  readonly name: string;
+  readonly platform: string;
+  /** The bond secret, 32 bytes. */
+  readonly psk: Uint8Array;
+  /** 16 bytes, the same on both sides. */
+  readonly bondId: Uint8Array;
+  readonly address: Address;
+}
+
+/** A fresh P-256 pair for one attempt. */
+export function freshKeyPair(crypto: Crypto, random: RandomSource): KeyPair {
+  for (;;) {
+    const pair = crypto.p256KeyPair(random(32));
+    if (pair) return pair;
+  }
+}
+
+export function xOf(publicKey: Uint8Array): Uint8Array {
+  return publicKey.subarray(1, 33);
+}
+
+/** CVE-2018-5383, CVE-2020-26558: on the curve, in the one form, not the debug key, not our own x (so not -P either). */
+export function isAcceptableKey(crypto: Crypto, peer: Uint8Array, own: Uint8Array | undefined): boolean {
+  if (!crypto.p256IsValidPoint(peer) || equalConstantTime(xOf(peer), DEBUG_KEY_X)) return false;
+  return own === undefined || !equalConstantTime(xOf(peer), xOf(own));
+}
+
+/** Everything both sides have said up to the nonces. */
+export interface Conversation {
+  readonly pid: Uint8Array;
+  readonly featuresA: Uint8Array;
+  readonly featuresB: Uint8Array;
+  readonly ioA: number;
+  readonly ioB: number;
+  readonly na: Uint8Array;
+  readonly nb: Uint8Array;
+  /** START, OFFER, NONCE, REVEAL: the exact datagrams. */
+  readonly transcript: readonly Uint8Array[];
+}
+
+/** Keys of one pairing: PROTOCOL.md §4. They exist only from the DHKey on, and die with the attempt. */
+export interface PairingKeys {
+  /** What the initiator, and what the responder, must show to prove the DHKey: Ea, Eb. */
+  readonly checkA: Uint8Array;
+  readonly checkB: Uint8Array;
+  readonly transcriptHash: Uint8Array;
+  readonly master: Uint8Array;
+}
+
+export function deriveKeys(crypto: Crypto, dhKey: Uint8Array, talk: Conversation): PairingKeys {
+  const a = addressOf(crypto, "hf1 addr I", talk.featuresA, talk.pid);
+  const b = addressOf(crypto, "hf1 addr R", talk.featuresB, talk.pid);
+  const { macKey, ltk } = f5(crypto, { w: dhKey, n1: talk.na, n2: talk.nb, a1: a, a2: b });
+  const transcriptHash = crypto.sha256(
+    utf8("handfast/1 pair"),
+    ...talk.transcript.flatMap((bytes) => [u16(bytes.length), bytes]),
+  );
+  return {
+    checkA: f6(crypto, { w: macKey, n1: talk.na, n2: talk.nb, r: NO_R, ioCap: ioCap(talk.ioA), a1: a, a2: b }),
+    checkB: f6(crypto, { w: macKey, n1: talk.nb, n2: talk.na, r: NO_R, ioCap: ioCap(talk.ioB), a1: b, a2: a }),
+    transcriptHash,
+    master: hkdfExtract(crypto, transcriptHash, concat(dhKey, ltk)),
+  };
+}
+
+/** What each side tells about itself under the pairing's keys. */
+export interface Identification {
+  readonly staticPublic: Uint8Array;
+  readonly irk: Uint8Array;
+  readonly name: string;
+}
+
+type Direction = "hf1 ir" | "hf1 ri";
+
+export function sealIdentity(crypto: Crypto, keys: PairingKeys, direction: Direction, own: Identification): Uint8Array {
+  const map = new Map<number, CborValue>([
+    [0, own.staticPublic],
+    [1, own.irk],
+    [2, own.name],
+  ]);
+  const plaintext = encodeCbor(map);
+  const out = new Uint8Array(plaintext.length + 16);
+  // Each key seals exactly one message, so the nonce is zero.
+  crypto.aead(identityKey(crypto, keys, direction)).seal(NONCE, keys.transcriptHash, plaintext, out, 0);
+  return out;
+}
+
+/** Undefined when it is not authentic, or not what the other side said in the clear. Throws WireError. */
+export function openIdentity(
+  crypto: Crypto,
+  keys: PairingKeys,
+  direction: Direction,
+  sealed: Uint8Array,
+  expectedName: string,
+): Identification | undefined {
+  const plaintext = crypto.aead(identityKey(crypto, keys, direction)).open(NONCE, keys.transcriptHash, sealed);
+  const map = plaintext && decodeCbor(plaintext);
+  if (!(map instanceof Map) || map.size !== 3) return undefined;
+  const [staticPublic, irk, name] = [map.get(0), map.get(1), map.get(2)];
+  if (!(staticPublic instanceof Uint8Array) || staticPublic.length !== 32) return undefined;
+  if (!(irk instanceof Uint8Array) || irk.length !== 16 || name !== expectedName) return undefined;
+  return { staticPublic, irk, name: expectedName };
+}
+
+/** A low-order point would make every later handshake predictable. */
+export function isUsableStatic(crypto: Crypto, random: RandomSource, peer: Uint8Array, own: Uint8Array): boolean {
+  return !equalConstantTime(peer, own) && crypto.x25519(crypto.x25519KeyPair(random(32)), peer) !== undefined;
+}
+
+export function bondSecret(crypto: Crypto, keys: PairingKeys, staticI: Uint8Array, staticR: Uint8Array): Uint8Array {
+  const info = utf8("hf1 bond psk");
+  return hkdf(crypto, { salt: keys.master, inputKey: concat(staticI, staticR), info, length: 32 });
+}
+
+export function bondIdOf(crypto: Crypto, keys: PairingKeys): Uint8Array {
+  return hkdfExpand(crypto, keys.master, utf8("hf1 bond id"), 16);
+}
+
+export function wipe(keys: PairingKeys): void {
+  for (const secret of [keys.checkA, keys.checkB, keys.master]) secret.fill(0);
+}
+
+function identityKey(crypto: Crypto, keys: PairingKeys, direction: Direction): Uint8Array {
+  return hkdfExpand(crypto, keys.master, utf8(direction), 32);
+}
+
+/** Seven bytes where the specification has a device address: they bind what a side said about itself. */
+function addressOf(crypto: Crypto, label: string, features: Uint8Array, pid: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(0x48), crypto.sha256(utf8(label), features, pid).subarray(0, 6));
+}
+
+function ioCap(io: number): Uint8Array {
+  return Uint8Array.of(AUTH_REQ, 0, io);
+}
+
+function u16(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 8, value);
+}
