@@ -44,6 +44,7 @@ test("pairing survives 30 % loss, duplication and reordering, and never shows di
         );
       if (!world.responder.isOpen) world.responder.openWindow({}, world.clock.now());
       world.pcPump.turn();
+      world.clock.runUntil(() => false, 20_000);
     }
     assert.equal(world.phone?.bonds.length, 1, "no bond");
   });
