@@ -55,6 +55,8 @@ export type EndpointEvent =
       readonly peerId: string;
       readonly peerStatic: Uint8Array;
       readonly exporter: Uint8Array;
+      /** The bond secret that both ends have proved. */
+      readonly psk: Uint8Array;
       /** The dial that led here; undefined when the peer dialled. */
       readonly dial: number | undefined;
     }
@@ -72,6 +74,7 @@ interface Entry {
   readonly peerId: string;
   readonly peerStatic: Uint8Array;
   readonly exporter: Uint8Array;
+  readonly psk: Uint8Array;
   readonly resetToken: Uint8Array | undefined;
   readonly since: Instant;
   /** The peer has proved itself and the application knows. */
@@ -312,6 +315,7 @@ export class Endpoint implements Machine {
       peerId,
       peerStatic,
       exporter,
+      psk,
       resetToken: token,
       since: now,
       live: false,
@@ -330,8 +334,8 @@ export class Endpoint implements Machine {
 
   #goLive(entry: Entry, dial: number | undefined): void {
     entry.live = true;
-    const { connection, peerId, peerStatic, exporter } = entry;
-    this.#events.push({ type: "connected", connection, peerId, peerStatic, exporter, dial });
+    const { connection, peerId, peerStatic, exporter, psk } = entry;
+    this.#events.push({ type: "connected", connection, peerId, peerStatic, exporter, psk, dial });
   }
 
   #end(entry: Entry, code: number, reason: string, now: Instant): void {

@@ -1,0 +1,77 @@
+import { platform } from "node:os";
+import { FileBondStore } from "#bonds/fileStore.node.js";
+import type { BondStore } from "#bonds/store.js";
+import type { Crypto } from "#crypto/crypto.js";
+import { nativeCrypto } from "#crypto/native.node.js";
+import { nobleCrypto } from "#crypto/noble.js";
+import { Mdns } from "#discovery/mdns.node.js";
+import { HandfastError } from "#kernel/errors.js";
+import { isDeviceName } from "#pairing/deviceName.js";
+import { systemClock, systemRandom } from "#transport/clock.node.js";
+import type { RekeyLimits } from "#transport/rekeyLimits.js";
+import { bindUdp } from "#transport/udp.node.js";
+import type { DevicePorts } from "./channel.js";
+import { Client, DEFAULT_PORT } from "./client.js";
+import { Server, type ServerOptions } from "./server.js";
+
+/** UDP payload bytes of a full packet: an Ethernet frame, or much more where nothing can break it up. */
+const LAN_DATAGRAM = 1452;
+const LOOPBACK_DATAGRAM = 16 * 1024;
+
+export interface OpenOptions {
+  /** What people see on other screens; 1 to 64 bytes, one visible line. */
+  readonly name: string;
+  /** The directory that holds identity and bonds (mode 0700), or a store of your own. */
+  readonly store: string | BondStore;
+  /** Your application; both sides must name the same. */
+  readonly service?: string;
+  /** UDP port; 0 takes any free one. A server listens on 4760 unless told otherwise, a client on a free one. */
+  readonly port?: number;
+  /** Network interfaces to use, by name; by default all that lead off this machine. */
+  readonly interfaces?: readonly string[];
+  readonly crypto?: "node" | "noble";
+  readonly rekeyLimits?: RekeyLimits;
+}
+
+/** Opens a PC: announces it, accepts bonded devices. Throws StateError, PortUnavailableError, HandfastError BAD_NAME. */
+export async function createServer(options: OpenOptions): Promise<Server> {
+  return await open(options, options.port ?? DEFAULT_PORT, (ports, server) => new Server(ports, server));
+}
+
+/** Opens a client device. Throws the same as `createServer`. */
+export async function createClient(options: OpenOptions): Promise<Client> {
+  return await open(options, options.port ?? 0, (ports, client) => new Client(ports, client));
+}
+
+async function open<Device>(
+  options: OpenOptions,
+  port: number,
+  make: (ports: DevicePorts, options: ServerOptions) => Device,
+): Promise<Device> {
+  const { name, interfaces, rekeyLimits } = options;
+  if (!isDeviceName(name))
+    throw new HandfastError("BAD_NAME", "A device name is one visible line of 1 to 64 bytes. Choose another with --name.");
+  const crypto: Crypto = options.crypto === "noble" ? nobleCrypto : nativeCrypto;
+  const store = await openStore(options.store);
+  try {
+    const host = interfaces?.every((each) => each.startsWith("lo")) ? "127.0.0.1" : "0.0.0.0";
+    const socket = await bindUdp({ port, host });
+    const shared = { clock: systemClock, random: systemRandom, crypto };
+    const discovery = await Mdns.open({ ...shared, ...(interfaces && { interfaces }) });
+    return make(
+      {
+        ...{ ...shared, store, socket, discovery },
+        maxDatagram: (to) => (to.host.startsWith("127.") ? LOOPBACK_DATAGRAM : LAN_DATAGRAM),
+        ...(rekeyLimits && { rekeyLimits }),
+      },
+      { name, platform: platform(), service: options.service ?? "handfast" },
+    );
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openStore(store: string | BondStore): Promise<BondStore> {
+  return typeof store === "string" ? await FileBondStore.open({ directory: store, random: systemRandom }) : store;
+}
