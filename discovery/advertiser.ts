@@ -10,9 +10,9 @@ import {
   META,
   type OutgoingPacket,
   type PacketOrigin,
-  sameName,
   SERVICE,
   SHARED_TTL,
+  sameName,
   srvOf,
 } from "./records.js";
 import { makeTag } from "./tag.js";
@@ -166,7 +166,10 @@ export class Advertiser {
   /** RFC 6762 §6.7: a plain DNS client gets one plain answer, at its address, soon forgotten. */
   #answerLegacy(packet: DnsPacket, questions: readonly DnsQuestion[], origin: PacketOrigin): void {
     const found = this.#interfaces.find(({ name }) => name === origin.interface);
-    const answers = this.#records(found?.addresses ?? []).map(({ flush: _, ...record }) => ({ ...record, ttl: LEGACY_TTL }));
+    const answers = this.#records(found?.addresses ?? []).map(({ flush: _, ...record }) => ({
+      ...record,
+      ttl: LEGACY_TTL,
+    }));
     const { address, port } = origin;
     const reply = { id: packet.id ?? 0, questions, answers };
     this.#out.push({ kind: "response", packet: reply, interface: origin.interface, to: { address, port } });

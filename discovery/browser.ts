@@ -1,15 +1,15 @@
 import type { Instant } from "#kernel/ports.js";
 import {
   type Announcement,
-  decodeTxt,
   type DnsPacket,
   type DnsRecord,
+  decodeTxt,
   ipv4Of,
   type OutgoingPacket,
-  sameName,
   SERVICE,
   SHARED_TTL,
   type SrvData,
+  sameName,
   srvOf,
 } from "./records.js";
 
@@ -92,8 +92,7 @@ export class Browser {
 
   get deadline(): Instant {
     let earliest = this.#nextQueryAt;
-    for (const { until, refreshAt } of this.#instances.values())
-      earliest = Math.min(earliest, until, refreshAt);
+    for (const { until, refreshAt } of this.#instances.values()) earliest = Math.min(earliest, until, refreshAt);
     return earliest;
   }
 

@@ -133,7 +133,8 @@ export class Mdns {
     let next = Number.POSITIVE_INFINITY;
     for (const participant of this.#participants) {
       if (participant.deadline <= now) participant.tick(now);
-      for (let message = participant.nextMessage(); message; message = participant.nextMessage()) void this.#send(message);
+      for (let message = participant.nextMessage(); message; message = participant.nextMessage())
+        void this.#send(message);
       participant.progress();
     }
     for (const participant of this.#participants) next = Math.min(next, participant.deadline);
@@ -145,7 +146,9 @@ export class Mdns {
 
   /** Resolves when the packet has left, or could not: discovery lives with loss. */
   async #send(message: OutgoingPacket): Promise<void> {
-    const targets = [...this.#sockets].filter(([name]) => message.interface === undefined || name === message.interface);
+    const targets = [...this.#sockets].filter(
+      ([name]) => message.interface === undefined || name === message.interface,
+    );
     await Promise.all(
       targets.map(
         ([, { mdns }]) =>

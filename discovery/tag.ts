@@ -14,7 +14,9 @@ export function makeTag(crypto: Crypto, irk: Uint8Array, random: RandomSource): 
 
 /** True when the announcement was made with this identity resolving key. A hint only: anybody can repeat a tag. */
 export function tagMatches(crypto: Crypto, irk: Uint8Array, tag: Uint8Array): boolean {
-  return tag.length === PRAND + HASH && equalConstantTime(tag.subarray(PRAND), hash(crypto, irk, tag.subarray(0, PRAND)));
+  return (
+    tag.length === PRAND + HASH && equalConstantTime(tag.subarray(PRAND), hash(crypto, irk, tag.subarray(0, PRAND)))
+  );
 }
 
 function hash(crypto: Crypto, irk: Uint8Array, prand: Uint8Array): Uint8Array {

@@ -132,7 +132,9 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const bonds = bondsWith(store, staticPublic);
     const bond = bonds[this.#lookups++ % Math.max(1, bonds.length)];
     if (bond) return { psk: bond.secret.reveal(), id: deviceIdOf(crypto, staticPublic) };
-    return store.tombstones().some(({ peerStatic }) => equalConstantTime(peerStatic, staticPublic)) ? "forgotten" : undefined;
+    return store.tombstones().some(({ peerStatic }) => equalConstantTime(peerStatic, staticPublic))
+      ? "forgotten"
+      : undefined;
   }
 
   #progress(): void {
@@ -172,6 +174,8 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   }
 
   #bondOf(event: Extract<EndpointEvent, { type: "connected" }>): Bond | undefined {
-    return bondsWith(this.#ports.store, event.peerStatic).find((bond) => equalConstantTime(bond.secret.reveal(), event.psk));
+    return bondsWith(this.#ports.store, event.peerStatic).find((bond) =>
+      equalConstantTime(bond.secret.reveal(), event.psk),
+    );
   }
 }

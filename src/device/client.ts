@@ -131,9 +131,15 @@ export class Client implements AsyncDisposable {
           },
         );
       };
-      const look = (host: { readonly tag: Uint8Array | undefined; readonly addresses: readonly string[]; readonly port: number }): void => {
+      const look = (host: {
+        readonly tag: Uint8Array | undefined;
+        readonly addresses: readonly string[];
+        readonly port: number;
+      }): void => {
         if (!host.tag || !tagMatches(crypto, bond.irk.reveal(), host.tag)) return;
-        const fresh = host.addresses.map((address) => ({ host: address, port: host.port })).filter((to) => !tried.has(keyOf(to)));
+        const fresh = host.addresses
+          .map((address) => ({ host: address, port: host.port }))
+          .filter((to) => !tried.has(keyOf(to)));
         for (const to of fresh) tried.add(keyOf(to));
         if (fresh.length > 0) dial(fresh);
       };
@@ -156,6 +162,9 @@ export function parseAddress(text: string): Address {
   const host = bracketed ?? plain;
   const number = port === undefined ? DEFAULT_PORT : Number(port);
   if (!host || number < 1 || number > 65_535)
-    throw new HandfastError("BAD_ADDRESS", `"${text}" is not an address. Write host:port, for example 192.168.1.20:4760.`);
+    throw new HandfastError(
+      "BAD_ADDRESS",
+      `"${text}" is not an address. Write host:port, for example 192.168.1.20:4760.`,
+    );
   return { host, port: number };
 }

@@ -50,7 +50,10 @@ async function open<Device>(
 ): Promise<Device> {
   const { name, interfaces, rekeyLimits } = options;
   if (!isDeviceName(name))
-    throw new HandfastError("BAD_NAME", "A device name is one visible line of 1 to 64 bytes. Choose another with --name.");
+    throw new HandfastError(
+      "BAD_NAME",
+      "A device name is one visible line of 1 to 64 bytes. Choose another with --name.",
+    );
   const crypto: Crypto = options.crypto === "noble" ? nobleCrypto : nativeCrypto;
   const store = await openStore(options.store);
   try {
