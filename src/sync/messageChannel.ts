@@ -1,0 +1,64 @@
+import { concat } from "#kernel/bytes.js";
+import { WireError } from "#kernel/errors.js";
+import type { ByteStream } from "#kernel/ports.js";
+import { decodeSyncMessage, encodeSyncMessage, MAX_MESSAGE, type SyncMessage } from "./messages.js";
+
+const HEAD = 4;
+
+/** Messages over one ordered stream: `u32 length | CBOR`. Holds at most one message of the peer's at a time. */
+export class MessageChannel {
+  readonly #stream: ByteStream;
+  #buffer: Uint8Array = new Uint8Array(0);
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(stream: ByteStream) {
+    this.#stream = stream;
+  }
+
+  /** Resolves when the stream has taken the message. Messages leave in the order of the calls. */
+  send(message: SyncMessage): Promise<void> {
+    const body = encodeSyncMessage(message);
+    const head = Uint8Array.of(body.length >>> 24, body.length >>> 16, body.length >>> 8, body.length);
+    const sent = this.#sending.then(() => this.#stream.write(concat(head, body)));
+    this.#sending = sent.catch(() => {});
+    return sent;
+  }
+
+  /** The next message, or undefined after the peer's end. Throws WireError. */
+  async receive(): Promise<SyncMessage | undefined> {
+    const head = await this.#take(HEAD);
+    if (!head) return undefined;
+    const [a = 0, b = 0, c = 0, d = 0] = head;
+    const length = a * 0x100_0000 + b * 0x1_0000 + c * 0x100 + d;
+    if (length > MAX_MESSAGE) throw new WireError("a sync message is too large");
+    const body = await this.#take(length);
+    if (!body) throw new WireError("a sync message ends too early");
+    return decodeSyncMessage(body);
+  }
+
+  async end(): Promise<void> {
+    await this.#sending;
+    await this.#stream.end();
+  }
+
+  reset(): void {
+    this.#stream.reset(1);
+  }
+
+  async #take(length: number): Promise<Uint8Array | undefined> {
+    const parts = [this.#buffer];
+    let have = this.#buffer.length;
+    while (have < length) {
+      const bytes = await this.#stream.read();
+      if (!bytes) {
+        if (have > 0) throw new WireError("a sync message ends too early");
+        return undefined;
+      }
+      parts.push(bytes);
+      have += bytes.length;
+    }
+    const all = parts.length === 1 ? this.#buffer : concat(...parts);
+    this.#buffer = all.subarray(length);
+    return all.subarray(0, length);
+  }
+}
