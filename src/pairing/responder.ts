@@ -80,6 +80,11 @@ export class PairingResponder implements Machine {
     return this.#window.isOpen;
   }
 
+  /** How many attempts are remembered: bounded by PROTOCOL.md §5. */
+  get remembered(): number {
+    return this.#sessions.size;
+  }
+
   /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. */
   openWindow(options: { readonly seconds?: number; readonly attempts?: number }, now: Instant): void {
     const seconds = options.seconds ?? WINDOW_SECONDS;
