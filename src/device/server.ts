@@ -89,7 +89,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   }
 
   closePairing(): void {
-    this.#responder.closeWindow();
+    this.#responder.closeWindow(this.#ports.clock.now());
     this.#pairing.turn();
   }
 
@@ -111,6 +111,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.closePairing();
     this.#pairing.stop();
     await this.#advertisement.close();
     await this.#channel.close();
@@ -128,12 +129,9 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   }
 
   #onEvent(event: ResponderEvent): void {
-    const { store, clock } = this.#ports;
     switch (event.type) {
       case "persistAttempts":
-        void this.#work(store.saveAttempts(event.attempts), () => {
-          if (event.needed) this.#responder.attemptsPersisted(clock.now());
-        });
+        void this.#saveAttempts(event);
         break;
       case "digits":
         this.emit("pairing", this.#request(event));
@@ -181,15 +179,16 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     this.#pairing.turn();
   }
 
-  /** After the write: go on. A write that fails leaves the attempt unanswered, so it times out without a bond. */
-  async #work(write: Promise<void>, then: () => void): Promise<void> {
+  async #saveAttempts({ attempts, id }: Extract<ResponderEvent, { type: "persistAttempts" }>): Promise<void> {
+    const { store, clock } = this.#ports;
     try {
-      await write;
-      then();
-      this.#pairing.turn();
+      await store.saveAttempts(attempts);
+      if (id !== undefined) this.#responder.attemptsPersisted(id, clock.now());
     } catch (error) {
+      if (id !== undefined) this.#responder.attemptsFailed(id, clock.now());
       this.#report(error);
     }
+    this.#pairing.turn();
   }
 
   #report(error: unknown): void {

@@ -2,13 +2,16 @@ import { utf8 } from "#kernel/bytes.js";
 
 const MAX_BYTES = 64;
 /** Control characters, and those that reorder or hide text: a name must look like what it is. */
-const FORBIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/u;
+const FORBIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]/u;
 
 /** True for what may be shown as a device's name: 1 to 64 bytes, NFC, one visible line. PROTOCOL.md §2. */
 export function isDeviceName(name: string): boolean {
-  return (
-    name.trim() !== "" && name === name.normalize("NFC") && utf8(name).length <= MAX_BYTES && !FORBIDDEN.test(name)
-  );
+  return name.trim() !== "" && isPlainText(name, MAX_BYTES);
+}
+
+/** One line that looks like what it is, at most `maxBytes` of UTF-8; may be empty. */
+export function isPlainText(text: string, maxBytes: number): boolean {
+  return text === text.normalize("NFC") && utf8(text).length <= maxBytes && !FORBIDDEN.test(text);
 }
 
 /** The nearest allowed name to what a person or a system called the device. */

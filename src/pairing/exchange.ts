@@ -96,7 +96,6 @@ export function deriveKeys(crypto: Crypto, dhKey: Uint8Array, talk: Conversation
 export interface Identification {
   readonly staticPublic: Uint8Array;
   readonly irk: Uint8Array;
-  readonly name: string;
 }
 
 type Direction = "hf1 ir" | "hf1 ri";
@@ -105,7 +104,6 @@ export function sealIdentity(crypto: Crypto, keys: PairingKeys, direction: Direc
   const map = new Map<number, CborValue>([
     [0, own.staticPublic],
     [1, own.irk],
-    [2, own.name],
   ]);
   const plaintext = encodeCbor(map);
   const out = new Uint8Array(plaintext.length + 16);
@@ -114,21 +112,20 @@ export function sealIdentity(crypto: Crypto, keys: PairingKeys, direction: Direc
   return out;
 }
 
-/** Undefined when it is not authentic, or not what the other side said in the clear. Throws WireError. */
+/** Undefined when it is not authentic. Throws WireError. */
 export function openIdentity(
   crypto: Crypto,
   keys: PairingKeys,
   direction: Direction,
   sealed: Uint8Array,
-  expectedName: string,
 ): Identification | undefined {
   const plaintext = crypto.aead(identityKey(crypto, keys, direction)).open(NONCE, keys.transcriptHash, sealed);
   const map = plaintext && decodeCbor(plaintext);
-  if (!(map instanceof Map) || map.size !== 3) return undefined;
-  const [staticPublic, irk, name] = [map.get(0), map.get(1), map.get(2)];
+  if (!(map instanceof Map) || map.size !== 2) return undefined;
+  const [staticPublic, irk] = [map.get(0), map.get(1)];
   if (!(staticPublic instanceof Uint8Array) || staticPublic.length !== 32) return undefined;
-  if (!(irk instanceof Uint8Array) || irk.length !== 16 || name !== expectedName) return undefined;
-  return { staticPublic, irk, name: expectedName };
+  if (!(irk instanceof Uint8Array) || irk.length !== 16) return undefined;
+  return { staticPublic, irk };
 }
 
 /** A low-order point would make every later handshake predictable. */

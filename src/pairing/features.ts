@@ -1,6 +1,5 @@
-import { utf8 } from "#kernel/bytes.js";
 import { type CborValue, decodeCbor, encodeCbor } from "#kernel/cbor.js";
-import { isDeviceName } from "./deviceName.js";
+import { isDeviceName, isPlainText } from "./deviceName.js";
 
 /** Version of the pairing protocol. */
 export const PAIRING_VERSION = 1;
@@ -25,7 +24,9 @@ export interface Features {
 const KEY = { versions: 0, models: 1, io: 2, name: 3, platform: 4, appId: 5, grease: 6, version: 7, model: 8 } as const;
 const MAX_VERSIONS = 8;
 const MAX_GREASE = 16;
-const MAX_TEXT_BYTES = 64;
+/** What a bond can keep (src/bonds/PROTOCOL.md §2). */
+const MAX_PLATFORM_BYTES = 32;
+const MAX_APP_ID_BYTES = 64;
 
 export function encodeFeatures(features: Features): Uint8Array {
   const map = new Map<number, CborValue>([
@@ -48,7 +49,9 @@ export function decodeFeatures(bytes: Uint8Array, withChoice: boolean): Features
   const versions: unknown = map.get(KEY.versions);
   const grease: unknown = map.get(KEY.grease);
   const [models, io, version, model] = [KEY.models, KEY.io, KEY.version, KEY.model].map((key) => small(map.get(key)));
-  const [name, platform, appId] = [KEY.name, KEY.platform, KEY.appId].map((key) => text(map.get(key)));
+  const name = text(map.get(KEY.name), 64);
+  const platform = text(map.get(KEY.platform), MAX_PLATFORM_BYTES);
+  const appId = text(map.get(KEY.appId), MAX_APP_ID_BYTES);
   if (!Array.isArray(versions) || versions.length === 0 || versions.length > MAX_VERSIONS) return undefined;
   if (!versions.every((each) => small(each) !== undefined)) return undefined;
   if (!(grease instanceof Uint8Array) || grease.length > MAX_GREASE) return undefined;
@@ -63,6 +66,6 @@ function small(value: unknown): number | undefined {
   return typeof value === "number" && value >= 0 && value <= 0xffff ? value : undefined;
 }
 
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && utf8(value).length <= MAX_TEXT_BYTES ? value : undefined;
+function text(value: unknown, maxBytes: number): string | undefined {
+  return typeof value === "string" && isPlainText(value, maxBytes) ? value : undefined;
 }

@@ -33,7 +33,16 @@ import {
   MODEL_NUMERIC,
   PAIRING_VERSION,
 } from "./features.js";
-import { decodeMessage, encodeMessage, helloPadding, type Message, STEP, TYPE } from "./messages.js";
+import {
+  decodeMessage,
+  encodeMessage,
+  helloPadding,
+  type Message,
+  pollPadding,
+  STEP,
+  startPadding,
+  TYPE,
+} from "./messages.js";
 import { errorForReason, PairingError, REASON } from "./reasons.js";
 import { Retransmission } from "./retransmit.js";
 import { f4, g2 } from "./toolbox.js";
@@ -240,8 +249,10 @@ export class PairingInitiator implements Machine {
   }
 
   #onRetry(cookie: Uint8Array, now: Instant): boolean {
+    const features = this.#featuresA;
     const publicKey = this.#keyPair.public;
-    const start = this.#send({ type: TYPE.START, seq: STEP.start, cookie, features: this.#featuresA, publicKey }, now);
+    const padding = startPadding(features);
+    const start = this.#send({ type: TYPE.START, seq: STEP.start, cookie, features, publicKey, padding }, now);
     this.#state = { name: "started", start };
     return true;
   }
@@ -286,7 +297,8 @@ export class PairingInitiator implements Machine {
       transcript: [...state.transcript, reveal.slice()],
       userUntil: now + USER_MS,
     };
-    this.#request.start(encodeMessage({ type: TYPE.POLL, pid: this.#pid, seq: STEP.check, user: 0 }), now, true);
+    const poll = { type: TYPE.POLL, pid: this.#pid, seq: STEP.check, user: 0, padding: pollPadding() };
+    this.#request.start(encodeMessage(poll), now, true);
     this.#events.push({ type: "digits", id: this.id, digits, peerName, peerPlatform });
     return true;
   }
@@ -305,14 +317,15 @@ export class PairingInitiator implements Machine {
     const { keys, parsedB } = state;
     let peer: ReturnType<typeof openIdentity>;
     try {
-      peer = openIdentity(crypto, keys, "hf1 ri", sealed, parsedB.name);
+      peer = openIdentity(crypto, keys, "hf1 ri", sealed);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
     }
     if (!peer || !isUsableStatic(crypto, random, peer.staticPublic, identity.staticPublic))
       return this.#refuse(REASON.DHKEY_CHECK_FAILED, now);
     const psk = bondSecret(crypto, keys, identity.staticPublic, peer.staticPublic);
-    const paired = { ...peer, platform: parsedB.platform, psk, bondId: bondIdOf(crypto, keys), address: to };
+    const { name: peerName, platform } = parsedB;
+    const paired = { ...peer, name: peerName, platform, psk, bondId: bondIdOf(crypto, keys), address: to };
     wipe(keys);
     this.#request.stop();
     this.#state = { name: "storing", peer: paired };

@@ -13,6 +13,7 @@ export const REASON = {
   BUSY: 0x10,
   VERSION: 0x11,
   TIMEOUT: 0x12,
+  WITHDRAWN: 0x13,
   STORAGE_FAILED: 0x15,
 } as const;
 

@@ -23,7 +23,7 @@ const SILENT_MS = 20_000;
 const TIME_WAIT_MS = 60_000;
 const MAX_OFFERED = 4;
 const MAX_OVER = 16;
-const ABORT_AFTER_MS = [0, 200, 600] as const;
+const ABORT_AGAIN_MS = [200, 600] as const;
 
 export interface PairingResponderOptions {
   readonly crypto: Crypto;
@@ -35,8 +35,8 @@ export interface PairingResponderOptions {
 export type ResponderEvent =
   | { readonly type: "windowOpened"; readonly seconds: number }
   | { readonly type: "windowClosed"; readonly reason: "time" | "success" | "tooManyTries" | "closed" }
-  /** Store the counters; when `needed`, then call `attemptsPersisted`. */
-  | { readonly type: "persistAttempts"; readonly attempts: PairingAttempts; readonly needed: boolean }
+  /** Store the counters; with an `id`, then call `attemptsPersisted` or `attemptsFailed` with it. */
+  | { readonly type: "persistAttempts"; readonly attempts: PairingAttempts; readonly id?: string }
   | {
       readonly type: "digits";
       readonly id: string;
@@ -80,15 +80,23 @@ export class PairingResponder implements Machine {
     return this.#window.isOpen;
   }
 
+  /** How many attempts are remembered: bounded by PROTOCOL.md §5. */
+  get remembered(): number {
+    return this.#sessions.size;
+  }
+
   /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. */
   openWindow(options: { readonly seconds?: number; readonly attempts?: number }, now: Instant): void {
     const seconds = options.seconds ?? WINDOW_SECONDS;
     const attempts = this.#window.open(seconds, options.attempts ?? WINDOW_ATTEMPTS, now);
-    this.#events.push({ type: "persistAttempts", attempts, needed: false });
+    this.#events.push({ type: "persistAttempts", attempts });
     this.#events.push({ type: "windowOpened", seconds });
   }
 
-  closeWindow(): void {
+  /** The person closes it, which also ends an attempt under way. A window that time closes lets it finish. */
+  closeWindow(now: Instant): void {
+    const session = this.#active();
+    if (session && session.state.name !== "storing") this.#end(session, REASON.WITHDRAWN, now, true);
     if (!this.#window.isOpen) return;
     this.#window.close();
     this.#events.push({ type: "windowClosed", reason: "closed" });
@@ -107,21 +115,20 @@ export class PairingResponder implements Machine {
     if (session?.active) this.#end(session, REASON.NUMERIC_COMPARISON_FAILED, now, true);
   }
 
-  /** The counters of attempt that just began are on disk. */
-  attemptsPersisted(now: Instant): void {
-    const session = this.#active();
+  /** The counters with attempt `id` in them are on disk. */
+  attemptsPersisted(id: string, now: Instant): void {
+    const session = this.#sessions.get(id);
     const digits = session?.reveal(now + USER_MS);
     if (!session || digits === undefined || session.state.name !== "comparing") return;
     if (session.answer) this.#out.push({ bytes: session.answer, to: session.from });
     const { name: peerName, platform: peerPlatform } = session.state.parsedA;
-    this.#events.push({
-      type: "digits",
-      id: toHex(session.pid),
-      digits,
-      peerName,
-      peerPlatform,
-      address: session.from,
-    });
+    this.#events.push({ type: "digits", id, digits, peerName, peerPlatform, address: session.from });
+  }
+
+  /** The counters could not be stored: without them nothing may be revealed. */
+  attemptsFailed(id: string, now: Instant): void {
+    const session = this.#sessions.get(id);
+    if (session?.state.name === "counting") this.#end(session, REASON.STORAGE_FAILED, now, true);
   }
 
   bondStored(id: string): void {
@@ -129,14 +136,14 @@ export class PairingResponder implements Machine {
     const peer = session?.stored();
     if (!session || !peer) return;
     if (session.answer) this.#out.push({ bytes: session.answer, to: session.from });
-    this.#events.push({ type: "persistAttempts", attempts: this.#window.succeed(), needed: false });
+    this.#events.push({ type: "persistAttempts", attempts: this.#window.succeed() });
     this.#events.push({ type: "done", id, peer });
     this.#events.push({ type: "windowClosed", reason: "success" });
   }
 
   bondFailed(id: string, now: Instant): void {
     const session = this.#sessions.get(id);
-    if (session) this.#end(session, REASON.STORAGE_FAILED, now, true);
+    if (session?.state.name === "storing") this.#end(session, REASON.STORAGE_FAILED, now, true);
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -154,7 +161,10 @@ export class PairingResponder implements Machine {
     const answer = session
       ? this.#onSession(session, message, datagram, from, now)
       : this.#onNew(message, datagram, from, now);
-    if (answer) this.#out.push({ bytes: answer, to: from });
+    if (!answer) return;
+    // Sizes are chosen so that this never happens (PROTOCOL.md §2); a mistake there must not make us an amplifier.
+    if (answer.length > datagram.length) this.#drop("unexpected");
+    else this.#out.push({ bytes: answer, to: from });
   }
 
   tick(now: Instant): void {
@@ -246,7 +256,7 @@ export class PairingResponder implements Machine {
     if (message.type === TYPE.POLL) return this.#onPoll(session, message.seq, now);
     if (message.seq < session.lastSeq || message.seq > session.lastSeq + 1) return this.#drop("unexpected");
     if (message.seq === session.lastSeq) return this.#onRepeat(session, datagram, now);
-    if (session.state.name === "over") return session.answer;
+    if (session.state.name === "over") return session.bond ? this.#drop("unexpected") : session.answer;
     return this.#onRequest(session, message, datagram, now);
   }
 
@@ -257,7 +267,7 @@ export class PairingResponder implements Machine {
       if (this.#active() || !this.#window.isOpen) return this.#end(session, REASON.BUSY, now, false);
       this.#accept(session, message.seq, datagram, now);
       session.onNonce(message.nonce, datagram);
-      this.#events.push({ type: "persistAttempts", attempts: this.#window.begin(), needed: true });
+      this.#events.push({ type: "persistAttempts", attempts: this.#window.begin(), id: toHex(session.pid) });
       return undefined;
     }
     if (state.name === "comparing" && message.type === TYPE.CHECK) {
@@ -295,7 +305,7 @@ export class PairingResponder implements Machine {
   }
 
   #onPoll(session: ResponderSession, seq: number, now: Instant): Uint8Array | undefined {
-    if (session.state.name === "over") return session.answer;
+    if (session.state.name === "over" && !session.bond) return session.answer;
     if (session.state.name !== "comparing") return this.#drop("unexpected");
     session.heardAt = now;
     return session.wait(seq, now);
@@ -313,14 +323,18 @@ export class PairingResponder implements Machine {
     const counted = session.active;
     const bytes = session.abort(reason);
     session.heardAt = now;
-    if (tell)
-      for (const wait of ABORT_AFTER_MS) this.#late.push({ at: now + wait, datagram: { bytes, to: session.from } });
+    if (tell) this.#tell({ bytes, to: session.from }, now);
     if (counted) {
       const { peerName, pid } = session;
       this.#events.push({ type: "failed", id: toHex(pid), peerName, error: errorForReason(reason) });
       if (this.#window.fail(now)) this.#events.push({ type: "windowClosed", reason: "tooManyTries" });
     }
     return bytes;
+  }
+
+  #tell(datagram: OutgoingDatagram, now: Instant): void {
+    this.#out.push(datagram);
+    for (const wait of ABORT_AGAIN_MS) this.#late.push({ at: now + wait, datagram });
   }
 
   #active(): ResponderSession | undefined {

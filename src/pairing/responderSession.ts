@@ -55,6 +55,8 @@ export class ResponderSession {
   lastSeq: number = STEP.start;
   lastRequest: Uint8Array;
   answer: Uint8Array | undefined;
+  /** It ended with a bond: only a repeated IDENT is still answered. */
+  bond = false;
   heardAt: Instant;
   userUntil: Instant = Number.POSITIVE_INFINITY;
 
@@ -156,13 +158,14 @@ export class ResponderSession {
     const { state } = this;
     if (state.name !== "ident") return REASON.INVALID_PARAMETERS;
     const { keys, parsedA } = state;
-    const peer = this.#open(keys, sealed, parsedA.name);
+    const peer = this.#open(keys, sealed);
     const own = this.#identity;
     if (!peer || !isUsableStatic(this.#crypto, this.#random, peer.staticPublic, own.staticPublic))
       return REASON.DHKEY_CHECK_FAILED;
     const psk = bondSecret(this.#crypto, keys, peer.staticPublic, own.staticPublic);
     const bondId = bondIdOf(this.#crypto, keys);
-    const paired = { ...peer, platform: parsedA.platform, psk, bondId, address: this.from };
+    const { name, platform } = parsedA;
+    const paired = { ...peer, name, platform, psk, bondId, address: this.from };
     const sealedOwn = sealIdentity(this.#crypto, keys, "hf1 ri", own);
     const answer = this.encode({ type: TYPE.IDENTIFIED, seq: STEP.ident, sealed: sealedOwn });
     wipe(keys);
@@ -176,6 +179,7 @@ export class ResponderSession {
     if (this.state.name !== "storing") return undefined;
     const { peer, answer } = this.state;
     this.answer = answer;
+    this.bond = true;
     this.#end();
     return peer;
   }
@@ -206,9 +210,9 @@ export class ResponderSession {
     this.state = { name: "ident", keys: state.keys, parsedA: state.parsedA };
   }
 
-  #open(keys: PairingKeys, sealed: Uint8Array, name: string): ReturnType<typeof openIdentity> {
+  #open(keys: PairingKeys, sealed: Uint8Array): ReturnType<typeof openIdentity> {
     try {
-      return openIdentity(this.#crypto, keys, "hf1 ir", sealed, name);
+      return openIdentity(this.#crypto, keys, "hf1 ir", sealed);
     } catch (error) {
       if (error instanceof WireError) return undefined;
       throw error;

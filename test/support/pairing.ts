@@ -91,7 +91,8 @@ export class PairingWorld {
   #act(event: ResponderEvent): void {
     if (event.type === "persistAttempts") {
       this.persisted.push(event.attempts);
-      if (event.needed) this.#later(() => this.responder.attemptsPersisted(this.clock.now()));
+      const { id } = event;
+      if (id !== undefined) this.#later(() => this.responder.attemptsPersisted(id, this.clock.now()));
     }
     if (event.type === "digits") {
       this.pcDigits = { id: event.id, digits: event.digits };
