@@ -7,6 +7,7 @@ import { padded, readParameters } from "./dial.js";
 import {
   buildResponse,
   hasCookie,
+  hasMac2,
   type Init,
   initPrologue,
   openInit,
@@ -21,7 +22,9 @@ import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
 const CACHE_MS = 10_000;
 const CACHE_SIZE = 1024;
-const UNDER_LOAD = 32;
+/** Under load, that is with so many half-open connections or handshakes a second, only proved addresses are answered. */
+const HALF_OPEN_LOAD = 32;
+const HANDSHAKE_LOAD = 50;
 const ZERO_PSK = new Uint8Array(32);
 
 /** A bond as the transport sees it. "forgotten": known once, revoked since. */
@@ -71,6 +74,10 @@ export class Acceptor {
   readonly #cookies: CookieJar;
   readonly #sources = new TokenBuckets(20, 5);
   readonly #bonds = new TokenBuckets(1, 3);
+  readonly #handshakes = new TokenBuckets(HANDSHAKE_LOAD, HANDSHAKE_LOAD);
+  /** The same limits for addresses that have proved themselves: a recorded Init that is played back never gets here. */
+  readonly #provedSources = new TokenBuckets(20, 5);
+  readonly #provedBonds = new TokenBuckets(1, 3);
   /** Responses by the mac1 of their Init, which covers every byte before it. */
   readonly #answered = new Map<string, { readonly response: Uint8Array; readonly at: Instant }>();
 
@@ -89,22 +96,34 @@ export class Acceptor {
       this.drops.duplicate++;
       return { reply: cached };
     }
-    if (this.#options.halfOpen() > UNDER_LOAD && !this.#proved(datagram, from, now)) {
-      this.drops.cookie++;
-      const cookie = this.#cookies.current(from, now);
-      return { reply: sealCookie(crypto, own.public, init, cookie, this.#options.random) };
-    }
-    if (!this.#sources.take(sourceKey(from.host), now)) return this.#drop("rate");
-    return this.#accept(init, now);
+    const proved = hasMac2(datagram) && this.#proved(datagram, from, now);
+    const loaded = this.#options.halfOpen() > HALF_OPEN_LOAD || !this.#handshakes.has("all", now);
+    const sources = proved ? this.#provedSources : this.#sources;
+    // Who is over a limit may be a copy of somebody else's Init from a forged address: he is asked for a cookie, not locked out.
+    if ((loaded && !proved) || !sources.take(sourceKey(from.host), now))
+      return proved ? this.#drop("rate") : this.#demandCookie(init, from, now);
+    this.#handshakes.take("all", now);
+    return this.#accept(init, from, proved, now);
   }
 
-  #accept(init: Init, now: Instant): { reply?: Uint8Array; accepted?: Accepted } {
+  #demandCookie(init: Init, from: Address, now: Instant): { reply: Uint8Array } {
+    const { crypto, own, random } = this.#options;
+    this.drops.cookie++;
+    return { reply: sealCookie(crypto, own.public, init, this.#cookies.current(from, now), random) };
+  }
+
+  #accept(init: Init, from: Address, proved: boolean, now: Instant): { reply?: Uint8Array; accepted?: Accepted } {
     const { crypto, own, lookup } = this.#options;
     const noise = new NoiseResponder({ crypto, prologue: initPrologue(init.header), own });
     const claimed = noise.readStatic(init.noise.subarray(0, INIT_HEAD));
     const found = claimed && lookup(claimed);
     if (!claimed || !found) return this.#drop("stranger");
-    if (!this.#bonds.take(toHex(claimed), now)) return this.#drop("rate");
+    const bond = toHex(claimed);
+    // By address as well: another bonded device can play back this one's Init, but only from where it is.
+    const within = proved
+      ? this.#provedBonds.take(`${bond} ${sourceKey(from.host)}`, now)
+      : this.#bonds.take(bond, now);
+    if (!within) return proved ? this.#drop("rate") : this.#demandCookie(init, from, now);
     const payload = noise.readPayload(init.noise.subarray(INIT_HEAD));
     const peer = payload && readParameters(payload);
     if (!peer?.versions?.includes(VERSION)) return this.#drop("malformed");

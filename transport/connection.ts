@@ -120,9 +120,14 @@ export class Connection {
   receive(datagram: Uint8Array, from: Address, now: Instant): boolean {
     if (this.#closing.over) return false;
     const newestBefore = this.#parts.acks.largest;
+    const { protection, rekey } = this.#options;
+    const { forged } = protection.drops;
     try {
-      const opened = this.#options.protection.open(datagram);
-      if (!opened) return false;
+      const opened = protection.open(datagram);
+      if (!opened) {
+        if (protection.drops.forged > forged && this.#closing.open) rekey.onPacketForged(now);
+        return false;
+      }
       this.#received.packetsReceived++;
       this.#received.bytesReceived += datagram.length;
       this.#onAuthentic(datagram.length, from, opened, newestBefore, now);
@@ -256,7 +261,7 @@ export class Connection {
       this.#confirmed = true;
       this.#events.push({ type: "confirmed" });
     }
-    this.#options.rekey.onPacketOpened(opened.epoch, now, this.#pto);
+    this.#options.rekey.onPacketOpened(opened.epoch, size, now, this.#pto);
     this.#frames.begin(from, now);
     const eliciting = parseFrames(opened.payload, this.#frames);
     acks.onReceived(opened.packetNumber, eliciting, now, rtt.smoothed);

@@ -4,9 +4,11 @@ import type { RandomSource } from "#kernel/ports.js";
 
 const TOKEN = 16;
 const TWO_32 = 0x1_0000_0000;
-/** One byte of form, 22 random ones and the token: RFC 9000 §10.3. */
+/** RFC 9000 §10.3: shorter than every packet of ours, so that a reset is never answered with a reset. */
+const RESET = 43;
+const MIN_TRIGGER = RESET + 1;
+/** One byte of form, 22 random ones and the token. */
 const MIN_RESET = 39;
-const MAX_RESET = 43;
 
 /** 52 bits of a connection ID as a number: the fastest key a Map can have. */
 export function cidKey(bytes: Uint8Array, at = 0): number {
@@ -27,9 +29,8 @@ export function resetToken(crypto: Crypto, key: Uint8Array, cid: Uint8Array): Ui
 
 /** A stateless reset, always shorter than what triggered it; undefined when the trigger is too short to be answered. */
 export function buildReset(token: Uint8Array, triggerLength: number, random: RandomSource): Uint8Array | undefined {
-  const length = Math.min(triggerLength - 1, MAX_RESET);
-  if (length < MIN_RESET) return undefined;
-  const noise = random(length - TOKEN);
+  if (triggerLength < MIN_TRIGGER) return undefined;
+  const noise = random(RESET - TOKEN);
   noise[0] = 0x40 | ((noise[0] ?? 0) & 0x3f);
   return concat(noise, token);
 }

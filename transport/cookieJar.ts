@@ -37,8 +37,10 @@ export class CookieJar {
   }
 
   #rotate(now: Instant): void {
-    if (now - this.#since < ROTATE_MS) return;
-    this.#previous = this.#secret;
+    const age = now - this.#since;
+    if (age < ROTATE_MS) return;
+    // Nobody may have asked for long: then the last secret is too old as well.
+    this.#previous = age < 2 * ROTATE_MS ? this.#secret : this.#random(32);
     this.#secret = this.#random(32);
     this.#since = now;
   }

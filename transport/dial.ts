@@ -76,6 +76,7 @@ export class Dial {
   readonly #giveUpAt: Instant;
   #init: Uint8Array;
   #sends = 0;
+  #cookied = false;
   #nextSendAt: Instant;
   #sentAt: Instant = 0;
   #queue: OutgoingDatagram[] = [];
@@ -124,7 +125,9 @@ export class Dial {
     const cookie = openCookie(crypto, peerStatic, this.#mac1, datagram);
     if (cookie) {
       this.#init = withCookie(crypto, this.#init, cookie);
-      this.#nextSendAt = now;
+      // Only the first one hurries: a path that changes our port would turn cookies into a storm of Inits.
+      if (!this.#cookied) this.#nextSendAt = now;
+      this.#cookied = true;
       return undefined;
     }
     const response = parseResponse(datagram);

@@ -1,5 +1,5 @@
 import type { Crypto } from "#crypto/crypto.js";
-import { concat, equalConstantTime, utf8 } from "#kernel/bytes.js";
+import { concat, equalConstantTime, isAllZero, utf8 } from "#kernel/bytes.js";
 import type { RandomSource } from "#kernel/ports.js";
 import { ByteReader } from "#kernel/varint.js";
 
@@ -70,6 +70,11 @@ export function openInit(crypto: Crypto, ownStatic: Uint8Array, datagram: Uint8A
     noise: datagram.subarray(INIT_HEADER, end),
     mac1: mac,
   };
+}
+
+/** False for zeros: a client that was not asked for a cookie. */
+export function hasMac2(datagram: Uint8Array): boolean {
+  return !isAllZero(datagram.subarray(datagram.length - MAC));
 }
 
 export function hasCookie(crypto: Crypto, cookie: Uint8Array, datagram: Uint8Array): boolean {

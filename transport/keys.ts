@@ -9,6 +9,8 @@ export interface PacketKeys {
   /** 12 bytes, mixed with the packet number. */
   readonly iv: Uint8Array;
   readonly mask: HeaderMask;
+  /** Overwrites the key bytes that are ours; what a back end keeps inside (a KeyObject) is only dropped. */
+  erase(): void;
 }
 
 /** One epoch as one end sees it. */
@@ -33,5 +35,9 @@ export function trafficKeys(crypto: Crypto, role: "initiator" | "responder", noi
 function packetKeys(crypto: Crypto, secret: Uint8Array): PacketKeys {
   const key = hkdfExpand(crypto, secret, LABEL_KEY, 32);
   const hp = hkdfExpand(crypto, secret, LABEL_MASK, 32);
-  return { aead: crypto.aead(key), iv: hkdfExpand(crypto, secret, LABEL_IV, 12), mask: crypto.headerMask(hp) };
+  const iv = hkdfExpand(crypto, secret, LABEL_IV, 12);
+  const erase = (): void => {
+    for (const bytes of [key, hp, iv]) bytes.fill(0);
+  };
+  return { aead: crypto.aead(key), iv, mask: crypto.headerMask(hp), erase };
 }

@@ -88,7 +88,13 @@ export class PacketProtection {
 
   /** Late packets of the old epoch are refused from now on. */
   erasePrevious(): void {
+    erase(this.#previous);
     this.#previous = undefined;
+  }
+
+  /** The connection is over: no key stays in memory. */
+  erase(): void {
+    for (const epoch of [this.#previous, this.#current, this.#next]) erase(epoch);
   }
 
   /**
@@ -181,6 +187,11 @@ export class PacketProtection {
     }
     return (this.#grease[this.#greaseAt++] ?? 0) & 0x0f;
   }
+}
+
+function erase(epoch: Epoch | undefined): void {
+  epoch?.keys.send.erase();
+  epoch?.keys.receive.erase();
 }
 
 /** Header protection: the low bits of byte 0 and the packet number; the epoch and the DCID stay clear. */

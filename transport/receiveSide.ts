@@ -38,11 +38,13 @@ export class ReceiveSide {
 
   /** Nothing more will be received or read. */
   get settled(): boolean {
-    return this.#resetCode !== undefined || (this.complete && (this.#ended || this.#stopCode !== undefined));
+    // Who was told to stop may have sent all already: then no reset follows, and its end is as good.
+    const unwanted = this.stopped && this.#finalSize !== undefined;
+    return this.#resetCode !== undefined || unwanted || (this.complete && this.#ended);
   }
 
   get stopDue(): number | undefined {
-    return this.#stopDue && !this.complete && this.#resetCode === undefined ? this.#stopCode : undefined;
+    return this.#stopDue && this.#finalSize === undefined && this.#resetCode === undefined ? this.#stopCode : undefined;
   }
 
   /** True while the peer still needs credit from us. */
@@ -56,7 +58,7 @@ export class ReceiveSide {
     this.#checkFinalSize(end, fin);
     if (this.#resetCode !== undefined) return 0;
     const fresh = this.window.onReceived(end);
-    if (this.#stopCode === undefined) this.#bytes.insert(offset, data);
+    if (!this.stopped) this.#bytes.insert(offset, data);
     return fresh;
   }
 
@@ -64,7 +66,7 @@ export class ReceiveSide {
   onReset(code: number, finalSize: number): number {
     this.#checkFinalSize(finalSize, true);
     const fresh = this.window.onReceived(finalSize);
-    if (this.complete && this.#stopCode === undefined) return fresh; // all data is here: the reader may still have it
+    if (this.complete && !this.stopped) return fresh; // all data is here: the reader may still have it
     this.#resetCode ??= code;
     this.#bytes.clear();
     return fresh;
@@ -80,14 +82,14 @@ export class ReceiveSide {
 
   /** The application does not want the rest. */
   stop(code: number): void {
-    if (this.#stopCode !== undefined || this.complete || this.#resetCode !== undefined) {
-      this.#bytes.clear();
-      this.#ended = this.complete;
-      return;
-    }
+    if (this.#stopCode !== undefined) return;
     this.#stopCode = code;
     this.#stopDue = true;
     this.#bytes.clear();
+  }
+
+  get stopped(): boolean {
+    return this.#stopCode !== undefined;
   }
 
   onStopSent(): void {
@@ -95,12 +97,12 @@ export class ReceiveSide {
   }
 
   onStopLost(): void {
-    this.#stopDue = this.#stopCode !== undefined;
+    this.#stopDue = this.stopped;
   }
 
   /** Bytes that left our memory since the last call, read or thrown away: credit for the connection. */
   takeReleased(): number {
-    const dropped = this.#resetCode !== undefined || this.#stopCode !== undefined;
+    const dropped = this.#resetCode !== undefined || this.stopped;
     const total = dropped ? this.window.highest : this.#bytes.consumed;
     const fresh = total - this.#released;
     this.#released = total;

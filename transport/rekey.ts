@@ -41,7 +41,7 @@ type State =
  * Its psk mixes the bond's secret and the old epoch's exporter, so breaking the channel alone does not break the next epoch.
  */
 export class Rekey {
-  readonly #options: RekeyOptions;
+  readonly #options: Omit<RekeyOptions, "psk" | "exporter">;
   readonly #limits: RekeyLimits;
   readonly #lock: Uint8Array;
   readonly #reader = new RekeyReader();
@@ -56,11 +56,11 @@ export class Rekey {
   #restrictedSince: Instant | undefined;
   #pingDue = false;
 
-  constructor(options: RekeyOptions) {
+  constructor({ psk, exporter, ...options }: RekeyOptions) {
     this.#options = options;
     this.#limits = options.limits ?? REKEY_LIMITS;
-    this.#lock = hkdf(options.crypto, { salt: EMPTY, inputKey: options.psk, info: utf8("hf rekey lock"), length: 32 });
-    this.#exporter = options.exporter;
+    this.#lock = hkdf(options.crypto, { salt: EMPTY, inputKey: psk, info: utf8("hf rekey lock"), length: 32 });
+    this.#exporter = exporter;
     this.#use = new EpochUse(this.#limits, options.random, options.now);
   }
 
@@ -71,7 +71,7 @@ export class Rekey {
 
   get deadline(): Instant | undefined {
     if (this.#state.name === "settling") return this.#state.until;
-    if (this.#state.name === "idle" && this.#wanted) return 0;
+    if (this.#state.name === "idle" && this.#wanted && !this.#askedAlready) return 0;
     return this.#restrictedSince === undefined ? undefined : this.#restrictedSince + STUCK_MS;
   }
 
@@ -87,12 +87,22 @@ export class Rekey {
   }
 
   onPacketSent(bytes: number, now: Instant): void {
-    this.#count(bytes, now);
+    this.#use.count(bytes);
+    this.#judge(now);
+  }
+
+  /** A packet that nobody sealed: enough of them call for fresh keys, very many for the end (RFC 9001 §6.6). */
+  onPacketForged(now: Instant): void {
+    this.#use.countForged();
+    if (this.#use.forgeriesExhausted)
+      throw new TransportError(TRANSPORT_ERROR.AEAD_LIMIT_REACHED, "Too many forged packets came under one key.");
+    this.#judge(now);
   }
 
   /** An authentic packet of `epoch` arrived. The first one of a new epoch proves that the peer holds its keys. */
-  onPacketOpened(epoch: number, now: Instant, ptoMs: number): void {
-    this.#count(0, now);
+  onPacketOpened(epoch: number, bytes: number, now: Instant, ptoMs: number): void {
+    this.#use.count(bytes);
+    this.#judge(now);
     const state = this.#state;
     if (state.name !== "installed" || epoch !== state.epoch) return;
     this.#options.protection.promote();
@@ -123,10 +133,13 @@ export class Rekey {
   /** The epoch to ask the initiator for, once for each. */
   takeRekeyRequest(): number | undefined {
     if (this.#options.role !== "responder" || !this.#wanted || this.#state.name !== "idle") return undefined;
-    const epoch = this.#epoch + 1;
-    if (this.#asked === epoch) return undefined;
-    this.#asked = epoch;
-    return epoch;
+    if (this.#askedAlready) return undefined;
+    this.#asked = this.#epoch + 1;
+    return this.#asked;
+  }
+
+  get #askedAlready(): boolean {
+    return this.#asked === this.#epoch + 1;
   }
 
   /** A packet must leave so that the peer sees the new epoch in use. */
@@ -153,8 +166,7 @@ export class Rekey {
     return this.#events.shift();
   }
 
-  #count(bytes: number, now: Instant): void {
-    this.#use.count(bytes);
+  #judge(now: Instant): void {
     if (this.#use.softReached(now)) this.#wanted = true;
     if (this.#use.hardReached(now)) this.#restrictedSince ??= now;
   }

@@ -8,6 +8,9 @@ export interface RekeyLimits {
   readonly hardAgeMs: number;
   readonly hardBytes: number;
   readonly hardPackets: number;
+  /** Packets that did not authenticate: a sniffer can forge them, so only the last limit ends the connection. */
+  readonly softForged: number;
+  readonly hardForged: number;
 }
 
 export const REKEY_LIMITS: RekeyLimits = {
@@ -17,6 +20,8 @@ export const REKEY_LIMITS: RekeyLimits = {
   hardAgeMs: 30 * 60_000,
   hardBytes: 2 ** 32,
   hardPackets: 2 ** 24,
+  softForged: 2 ** 20,
+  hardForged: 2 ** 36,
 };
 
 const JITTER = 0.1;
@@ -28,6 +33,7 @@ export class EpochUse {
   readonly #factor: number;
   #bytes = 0;
   #packets = 0;
+  #forged = 0;
 
   constructor(limits: RekeyLimits, random: RandomSource, now: Instant) {
     this.#limits = limits;
@@ -40,10 +46,19 @@ export class EpochUse {
     this.#packets++;
   }
 
+  countForged(): void {
+    this.#forged++;
+  }
+
+  get forgeriesExhausted(): boolean {
+    return this.#forged >= this.#limits.hardForged;
+  }
+
   /** Fresh keys are wanted. */
   softReached(now: Instant): boolean {
-    const { softAgeMs, softBytes, softPackets } = this.#limits;
+    const { softAgeMs, softBytes, softPackets, softForged } = this.#limits;
     return (
+      this.#forged >= softForged ||
       now - this.#began >= softAgeMs * this.#factor ||
       this.#bytes >= softBytes * this.#factor ||
       this.#packets >= softPackets * this.#factor

@@ -71,10 +71,11 @@ export class Stream {
     return bytes;
   }
 
-  /** "waiting": nothing yet; "ended": the peer's end was reached; "reset": the peer gave up. */
-  get readState(): "data" | "waiting" | "ended" | "reset" {
+  /** "waiting": nothing yet; "ended": the peer's end was reached; "reset": the peer gave up; "stopped": we did. */
+  get readState(): "data" | "waiting" | "ended" | "reset" | "stopped" {
     const side = this.receiving;
     if (!side) return "ended";
+    if (side.stopped) return "stopped";
     if (side.resetCode !== undefined) return "reset";
     if (side.available > 0) return "data";
     return side.complete ? "ended" : "waiting";
