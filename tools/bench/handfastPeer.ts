@@ -134,7 +134,7 @@ class Host {
     for (let event = this.#endpoint.nextEvent(); event; event = this.#endpoint.nextEvent()) {
       if (event.type !== "connected") throw event.error;
       const { connection, exporter, peerId } = event;
-      const turn = (): void => this.#pump.turn();
+      const turn = (): void => this.#pump.soon();
       const session = new Session({ connection, clock: systemClock, crypto: this.#crypto, exporter, peerId, turn });
       this.#sessions.add(session);
       this.onSession(session);
