@@ -5,12 +5,9 @@ import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import type { AckFrame, CloseFrame, FrameSink } from "./frames.js";
 import type { PacketWriter } from "./packetWriter.js";
 import type { ReceiveSide } from "./receiveSide.js";
-import type { SentPacket } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
 
 const MAX_PATH_RESPONSES = 4;
-/** Events that the application has not taken: a peer must not make them grow without end (RFC 9000 §21.9). */
-const DEFAULT_LOW_WATER = 128 * 1024;
 
 /** What only the connection itself can do about a frame. */
 export interface FrameHooks {
@@ -26,9 +23,8 @@ export class ConnectionFrames implements FrameSink {
   readonly #writer: PacketWriter;
   readonly #events: ConnectionEvent[];
   readonly #hooks: FrameHooks;
-  /** Streams that became readable or writable in this packet: one event each. */
+  /** Streams that became readable in this packet: one event each. */
   readonly #readable = new Set<Stream>();
-  readonly #writable = new Set<Stream>();
   #from: Address = { host: "", port: 0 };
   #now: Instant = 0;
   #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
@@ -50,9 +46,7 @@ export class ConnectionFrames implements FrameSink {
     for (let stream = this.#parts.streams.accept(); stream; stream = this.#parts.streams.accept())
       this.#events.push({ type: "stream", stream });
     for (const stream of this.#readable) this.#events.push({ type: "readable", stream });
-    for (const stream of this.#writable) this.#events.push({ type: "writable", stream });
     this.#readable.clear();
-    this.#writable.clear();
     if (this.#moved) {
       onPathMoved(this.#moved.sameHost);
       this.#events.push({ type: "path", address: this.#moved.address });
@@ -64,10 +58,7 @@ export class ConnectionFrames implements FrameSink {
   onAck(frame: AckFrame): void {
     const { acked, lost } = this.#parts.recovery.onAck(frame, this.#now);
     for (const packet of lost) this.#writer.onLost(packet.frames);
-    for (const packet of acked) {
-      this.#writer.onAcked(packet.frames);
-      this.#noteWritable(packet);
-    }
+    for (const packet of acked) this.#writer.onAcked(packet.frames);
   }
 
   onStream(id: number, offset: number, data: Uint8Array, fin: boolean): void {
@@ -96,7 +87,7 @@ export class ConnectionFrames implements FrameSink {
     const stream = this.#parts.streams.forSending(id);
     if (!stream) return;
     stream.sending?.reset(code);
-    this.#writable.add(stream);
+    this.#writer.writable.add(stream);
     this.#writer.noteStream(stream);
   }
 
@@ -142,14 +133,6 @@ export class ConnectionFrames implements FrameSink {
     const first = this.#parts.datagramsIn.size === 0;
     this.#parts.datagramsIn.push(data.slice());
     if (first) this.#events.push({ type: "datagram" });
-  }
-
-  #noteWritable(packet: SentPacket): void {
-    for (const frame of packet.frames) {
-      if (frame.kind !== "stream") continue;
-      const stream = this.#parts.streams.get(frame.id);
-      if (stream && stream.unsent < DEFAULT_LOW_WATER) this.#writable.add(stream);
-    }
   }
 
   #count(fresh: number): void {

@@ -6,6 +6,9 @@ import type { SentFrame } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
 
 const MIN_STREAM_DATA = 32;
+/** A writer that waits is told when less than this is left to send. */
+const LOW_WATER = 128 * 1024;
+const NONE: readonly Stream[] = [];
 
 /** Fills packets with frames: keys first, then control, datagrams, streams by priority. */
 export class PacketWriter {
@@ -13,8 +16,18 @@ export class PacketWriter {
   readonly #canSendStream = (stream: Stream): boolean =>
     stream.sending?.wantsToSend(this.#parts.sendCredit.available) ?? false;
 
+  /** Streams whose writer may go on, or has nothing left to wait for. */
+  readonly writable: Set<Stream> = new Set();
+
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
+  }
+
+  takeWritable(): readonly Stream[] {
+    if (this.writable.size === 0) return NONE;
+    const streams = [...this.writable];
+    this.writable.clear();
+    return streams;
   }
 
   /** True when an ack-eliciting packet would have something to say. `restricted`: only keys may be spoken of. */
@@ -145,7 +158,9 @@ export class PacketWriter {
         continue;
       }
       writeStreamHeader(out, stream.id, run.offset, run.length, run.fin);
+      const waiting = stream.unsent;
       sendCredit.use(stream.sending.copy(run, out));
+      if (stream.unsent === 0 || (waiting >= LOW_WATER && stream.unsent < LOW_WATER)) this.writable.add(stream);
       frames.push({ kind: "stream", id: stream.id, ...run });
       sendQueue.onSent(stream, run.length);
       this.noteStream(stream);
@@ -160,6 +175,7 @@ export class PacketWriter {
         case "stream": {
           const stream = streams.get(frame.id);
           stream?.sending?.onAcked(frame);
+          if (stream?.sending?.settled) this.writable.add(stream);
           if (stream) streams.forgetIfSettled(stream);
           break;
         }

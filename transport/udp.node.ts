@@ -4,6 +4,8 @@ import { HandfastError } from "#kernel/errors.js";
 import type { Address, DatagramSocket } from "#kernel/ports.js";
 
 const BUFFER_BYTES = 4 * 1024 * 1024;
+/** libuv queues what the kernel does not take; more than this and the pump waits. */
+const MAX_QUEUED_BYTES = 256 * 1024;
 
 /** The port is taken or may not be used. */
 export class PortUnavailableError extends HandfastError {
@@ -35,8 +37,12 @@ export async function bindUdp(options: { readonly port: number; readonly host: s
   enlarge(raw);
   return {
     port: bound.port,
+    get congested() {
+      return raw.getSendQueueSize() > MAX_QUEUED_BYTES;
+    },
     send(bytes, to) {
-      raw.send(bytes, to.port, to.host, ignore);
+      // Without a callback Node tells nobody about an error, and does not wait for the next tick either.
+      raw.send(bytes, to.port, to.host);
     },
     onDatagram(listener: (bytes: Uint8Array, from: Address) => void) {
       raw.on("message", (message, from) => {
@@ -50,8 +56,6 @@ export async function bindUdp(options: { readonly port: number; readonly host: s
     },
   };
 }
-
-function ignore(): void {}
 
 function enlarge(socket: Socket): void {
   try {

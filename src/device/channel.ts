@@ -156,7 +156,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   async #admit(event: Extract<EndpointEvent, { type: "connected" }>, dialling: Dialling | undefined): Promise<void> {
     const { clock, crypto, store } = this.#ports;
     const { connection, exporter, peerId } = event;
-    const session = new Session({ connection, clock, crypto, exporter, peerId, turn: () => this.#pump.turn() });
+    const session = new Session({ connection, clock, crypto, exporter, peerId, turn: () => this.#pump.soon() });
     this.#sessions.add(session);
     try {
       const bond = dialling?.bond ?? this.#bondOf(event);

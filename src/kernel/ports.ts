@@ -32,6 +32,9 @@ export interface OutgoingDatagram {
 /** An unreliable socket. `send` never throws: what cannot be sent is lost, as on any network. */
 export interface DatagramSocket {
   readonly port: number;
+  /** The system still holds bytes of earlier sends: better wait a millisecond. Absent: it never does. */
+  readonly congested?: boolean;
+  /** The caller reuses `bytes` soon: after a mebibyte of later sends that were begun while not `congested`. */
   send(bytes: Uint8Array, to: Address): void;
   /** The bytes belong to the receiver from then on. One listener. */
   onDatagram(listener: (bytes: Uint8Array, from: Address) => void): void;

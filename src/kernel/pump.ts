@@ -1,21 +1,29 @@
 import type { Address, Clock, DatagramSocket, Machine } from "./ports.js";
 
+const CONGESTED_MS = 1;
+
+/** What a pump needs of its socket. */
+type Outlet = Pick<DatagramSocket, "send" | "congested">;
+
 /**
- * Drives one machine: after every input it drains the datagrams, hands events to `onProgress` and re-arms one timer.
+ * Drives one machine: after input it drains the datagrams, hands events to `onProgress` and re-arms one timer.
+ * All input of one moment is answered in one turn: a burst of packets costs one ACK and one look at the streams.
  * The same pump runs on real sockets and on the simulated network.
  */
 export class Pump {
   readonly #machine: Machine;
-  readonly #socket: Pick<DatagramSocket, "send">;
+  readonly #socket: Outlet;
   readonly #clock: Clock;
   readonly #onProgress: () => void;
   #cancelTimer: (() => void) | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
+  #cancelSoon: (() => void) | undefined;
   #turning = false;
   #again = false;
   #stopped = false;
+  #blocked = false;
 
-  constructor(machine: Machine, socket: Pick<DatagramSocket, "send">, clock: Clock, onProgress: () => void = () => {}) {
+  constructor(machine: Machine, socket: Outlet, clock: Clock, onProgress: () => void = () => {}) {
     this.#machine = machine;
     this.#socket = socket;
     this.#clock = clock;
@@ -25,10 +33,19 @@ export class Pump {
   receive(bytes: Uint8Array, from: Address): void {
     if (this.#stopped) return;
     this.#machine.receive(bytes, from, this.#clock.now());
-    this.turn();
+    this.soon();
   }
 
-  /** Call after every command given to the machine from outside. Safe to call from inside `onProgress`. */
+  /** One turn for everything that happens until pending input is done with. */
+  soon(): void {
+    if (this.#stopped || this.#cancelSoon) return;
+    this.#cancelSoon = this.#clock.schedule(0, () => {
+      this.#cancelSoon = undefined;
+      this.turn();
+    });
+  }
+
+  /** Call after a command given to the machine from outside. Safe to call from inside `onProgress`. */
   turn(): void {
     if (this.#stopped) return;
     if (this.#turning) {
@@ -50,20 +67,23 @@ export class Pump {
 
   stop(): void {
     this.#stopped = true;
+    this.#cancelSoon?.();
     this.#disarm();
   }
 
   #drain(): void {
     const now = this.#clock.now();
+    this.#blocked = false;
     for (;;) {
-      const datagram = this.#machine.nextDatagram(now);
+      this.#blocked = this.#socket.congested === true;
+      const datagram = this.#blocked ? undefined : this.#machine.nextDatagram(now);
       if (!datagram) return;
       this.#socket.send(datagram.bytes, datagram.to);
     }
   }
 
   #arm(): void {
-    const deadline = this.#stopped ? undefined : this.#machine.deadline;
+    const deadline = this.#stopped ? undefined : this.#nextDeadline();
     if (deadline === undefined) {
       this.#disarm();
       return;
@@ -80,6 +100,10 @@ export class Pump {
       if (now >= (this.#machine.deadline ?? Number.POSITIVE_INFINITY)) this.#machine.tick(now);
       this.turn();
     });
+  }
+
+  #nextDeadline(): number | undefined {
+    return this.#blocked ? this.#clock.now() + CONGESTED_MS : this.#machine.deadline;
   }
 
   #disarm(): void {

@@ -1,0 +1,34 @@
+import { once } from "node:events";
+import process from "node:process";
+import { dgramPeer } from "./dgramPeer.js";
+import { handfastPeer } from "./handfastPeer.js";
+import type { Peer, Work } from "./peer.js";
+import { tlsPeer } from "./tlsPeer.js";
+
+const PEERS: Readonly<Record<string, Peer>> = { handfast: handfastPeer, tls: tlsPeer, dgram: dgramPeer };
+
+/** One process of a pair: `server <peer>` says its port, then its cost when asked; `client <peer>` says what it measured. */
+const [side, name = "", text = "{}"] = process.argv.slice(2);
+const peer = PEERS[name];
+if (!peer) throw new Error(`no such peer: ${name}`);
+const work = JSON.parse(text) as Work;
+if (side === "server") {
+  say({ port: await peer.serve(work) });
+  const before = process.cpuUsage();
+  await once(process.stdin, "data");
+  say(cost(before));
+} else {
+  const before = process.cpuUsage();
+  const measured = await peer.run(work);
+  say({ ...measured, ...cost(before) });
+}
+process.exit(0);
+
+function say(words: Readonly<Record<string, number>>): void {
+  process.stdout.write(`${JSON.stringify(words)}\n`);
+}
+
+function cost(before: NodeJS.CpuUsage): { cpu: number; peakMiB: number } {
+  const { user, system } = process.cpuUsage(before);
+  return { cpu: (user + system) / 1e6, peakMiB: process.resourceUsage().maxRSS / 1024 };
+}

@@ -1,0 +1,39 @@
+import process from "node:process";
+import { parseArgs } from "node:util";
+import type { Figure } from "./figures.js";
+import { LOOPBACK, type Place, runPair } from "./pair.js";
+import { print, summarise } from "./report.js";
+import { loopbackTables, type Table } from "./rows.js";
+
+const USAGE = `npm run bench -- [--quick] [--rounds <n>] [--only <part of a title or row>] [--json]
+Moves the same bytes between two processes by Handfast and by what else a user could pick, in turns. Trust the ratios:
+both processes and whatever else runs here share the processors.`;
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    only: { type: "string" },
+  },
+});
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
+for (const table of loopbackTables(options.quick)) await measure(table, LOOPBACK);
+
+/** Rounds go through all rows in turn, so that a busy moment hits every row alike. */
+async function measure(table: Table, place: Place): Promise<void> {
+  const { only } = options;
+  const rows = table.rows.filter(({ name }) => !only || table.title.includes(only) || name.includes(only));
+  if (rows.length === 0) return;
+  const figures = new Map<string, Figure[]>(rows.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round++)
+    for (const { name, peer, settings } of rows)
+      figures.get(name)?.push(await runPair(peer, { ...table.work, settings }, place));
+  const lines = summarise({ ...table, rows }, figures);
+  console.log(options.json ? JSON.stringify({ title: table.title, lines }) : print(table, lines));
+}
