@@ -2,7 +2,7 @@
 import process from "node:process";
 import { CommanderError } from "commander";
 import { EXIT } from "./exitCodes.js";
-import { buildProgram } from "./program.node.js";
+import { buildProgram, normalised } from "./program.node.js";
 
 // A reader that has seen enough (`handfast find | head -1`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -10,8 +10,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 process.stderr.on("error", () => {});
 
+// `npm start` alone shows what Handfast does; with arguments it is the command line.
+const bare = process.argv.length === 2 && process.env["npm_lifecycle_event"] === "start";
+
 try {
-  await buildProgram().parseAsync();
+  await buildProgram().parseAsync(bare ? [...process.argv, "demo"] : normalised(process.argv));
 } catch (error) {
   // Commander has told the person already; help and version are no errors.
   if (!(error instanceof CommanderError)) throw error;

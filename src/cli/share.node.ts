@@ -10,14 +10,14 @@ import { FolderSync } from "./folderSync.node.js";
 import { askDigits } from "./question.node.js";
 import { printable } from "./words.js";
 
-const DEFAULT_SECONDS = 120;
+export const WINDOW_SECONDS = 120;
 const MAX_CLIENTS = 10;
 /** After so many failures since the last success, only a deliberate `--pair` opens the window. */
 const MAX_FAILURES = 3;
 
 export interface ShareOptions {
-  /** Seconds; true for the default. */
-  readonly pair?: number | true;
+  /** Open the window for so many seconds. */
+  readonly pair?: number;
 }
 
 /** `handfast share`: runs until the signal aborts. */
@@ -87,7 +87,7 @@ class Share {
     server.on("error", (error) => screen.error(error.code, error.message));
   }
 
-  #openWindow(pair: number | true | undefined): void {
+  #openWindow(pair: number | undefined): void {
     const { screen } = this.#context;
     const server = this.#server;
     const alone = server.bonds().length === 0;
@@ -97,7 +97,7 @@ class Share {
         "Too many tries to pair have failed, so the pairing window stays closed. If those were yours, open it on purpose: handfast share <folder> --pair",
       );
     if (pair === undefined && !alone) return;
-    const seconds = typeof pair === "number" ? pair : DEFAULT_SECONDS;
+    const seconds = pair ?? WINDOW_SECONDS;
     server.openPairing({ seconds });
     screen.say(`Pairing is open for ${seconds} s. On the other device: handfast join <folder>`);
   }
