@@ -7,6 +7,7 @@ import { NotReachableError } from "#transport/dial.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import { Discovered } from "./discovered.js";
+import type { Host } from "./discoveryPort.js";
 import { type Compare, runPairing } from "./runPairing.js";
 import type { ServerOptions } from "./server.js";
 
@@ -78,6 +79,15 @@ export class Client implements AsyncDisposable {
     return await this.#race(bond, options.at ?? bond.addresses, options.timeoutMs ?? CONNECT_MS, options.signal);
   }
 
+  /** Calls `onSeen` with its addresses whenever the holder of `bond` announces itself or moves. A hint, never a proof. */
+  watch(bond: Bond, onSeen: (addresses: readonly Address[]) => void): { close(): void } {
+    const { discovery, crypto } = this.#ports;
+    const look = ({ tag, addresses, port }: Host): void => {
+      if (tag && tagMatches(crypto, bond.irk.reveal(), tag)) onSeen(addresses.map((host) => ({ host, port })));
+    };
+    return discovery.browse({ onFound: look, onUpdated: look });
+  }
+
   /** Drops the bond and ends the sessions. False when there is no such bond. */
   async forget(bond: Bond): Promise<boolean> {
     const removed = await this.#ports.store.remove(bond.id, Math.trunc(this.#ports.clock.wall()));
@@ -111,7 +121,6 @@ export class Client implements AsyncDisposable {
   async #race(bond: Bond, known: readonly Address[], timeoutMs: number, signal?: AbortSignal): Promise<PeerSession> {
     const dials: { session: Promise<PeerSession>; cancel: () => void }[] = [];
     const tried = new Set(known.map(keyOf));
-    const { discovery, crypto } = this.#ports;
     return await new Promise<PeerSession>((resolve, reject) => {
       const finish = (end: () => void): void => {
         browse.close();
@@ -131,19 +140,11 @@ export class Client implements AsyncDisposable {
           },
         );
       };
-      const look = (host: {
-        readonly tag: Uint8Array | undefined;
-        readonly addresses: readonly string[];
-        readonly port: number;
-      }): void => {
-        if (!host.tag || !tagMatches(crypto, bond.irk.reveal(), host.tag)) return;
-        const fresh = host.addresses
-          .map((address) => ({ host: address, port: host.port }))
-          .filter((to) => !tried.has(keyOf(to)));
+      const browse = this.watch(bond, (addresses) => {
+        const fresh = addresses.filter((to) => !tried.has(keyOf(to)));
         for (const to of fresh) tried.add(keyOf(to));
         if (fresh.length > 0) dial(fresh);
-      };
-      const browse = discovery.browse({ onFound: look, onUpdated: look });
+      });
       signal?.addEventListener("abort", onAbort, { once: true });
       dial(known);
     });

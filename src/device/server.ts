@@ -72,6 +72,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     return this.#responder.isOpen;
   }
 
+  /** Attempts to pair that failed since the last success; a restart does not reset it. */
+  get failedPairings(): number {
+    return this.#ports.store.attempts().failures;
+  }
+
   get drops(): Drops {
     const { port, drops } = this.#channel;
     return { port: { ...port.drops }, channel: { ...drops }, pairing: { ...this.#responder.drops } };

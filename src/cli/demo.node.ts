@@ -1,0 +1,267 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { HandfastError } from "#kernel/errors.js";
+import type { Context } from "./context.node.js";
+import { fillDemoFolder, sameFiles } from "./demoFolder.node.js";
+import { DemoProcess } from "./demoProcess.node.js";
+import type { CliEvent } from "./events.js";
+import { EXIT } from "./exitCodes.js";
+import { TwoScreens } from "./twoScreens.js";
+import { bar, count, grouped, size } from "./words.js";
+
+const PC = "Ana's PC";
+const LAPTOP = "Ana's laptop";
+const REKEY_SECONDS = "1";
+
+/**
+ * `handfast demo`: a PC and a laptop as two real processes on this machine, which see each other by multicast on the loopback
+ * interface. Every sentence of the summary was checked against their events or the files on disk; anything else throws.
+ */
+export async function demo(context: Context, source: string | undefined): Promise<number> {
+  const base = await mkdtemp(join(tmpdir(), "handfast-demo-"));
+  const stage = new Stage(context, base);
+  const onAbort = (): void => void stage.killAll();
+  context.signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    await fillDemoFolder(stage.laptopFolder, source);
+    await stage.run();
+    return EXIT.ok;
+  } finally {
+    await stage.killAll();
+    await rm(base, { recursive: true, force: true });
+  }
+}
+
+class Stage {
+  readonly laptopFolder: string;
+  readonly #pcFolder: string;
+  readonly #context: Context;
+  readonly #base: string;
+  readonly #screens = new TwoScreens(PC, LAPTOP);
+  readonly #processes: DemoProcess[] = [];
+  readonly #shown: string[] = [];
+  readonly #began = performance.now();
+  /** A line that is being redrawn in place. */
+  #live = false;
+
+  constructor(context: Context, base: string) {
+    this.#context = context;
+    this.#base = base;
+    this.laptopFolder = join(base, "laptop folder");
+    this.#pcFolder = join(base, "pc folder");
+  }
+
+  async run(): Promise<void> {
+    await mkdir(this.#pcFolder);
+    this.#context.screen.say(
+      "Two processes on this machine, one as the PC and one as the laptop; they know nothing of each other.\n",
+    );
+    this.#print(this.#screens.top());
+    let pc = await this.#startPc();
+    const laptop = await this.#startLaptop();
+    await this.#pair(pc, laptop);
+    await this.#firstSync(pc, laptop);
+    await this.#change(pc);
+    await this.#rekey(pc, laptop);
+    pc = await this.#cut(pc, laptop);
+    await this.#stop(pc, laptop);
+    this.#print(this.#screens.bottom());
+    this.#summary();
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all(this.#processes.map((each) => each.kill("SIGKILL")));
+  }
+
+  async #startPc(): Promise<DemoProcess> {
+    const pc = this.#start(PC, ["share", this.#pcFolder, "--state", join(this.#base, "pc state")]);
+    const { port } = await pc.next("listening");
+    this.#row(`$ handfast share ~/Photos`, "");
+    this.#row(`Sharing on UDP port ${port}`, "");
+    return pc;
+  }
+
+  async #startLaptop(): Promise<DemoProcess> {
+    const since = performance.now();
+    const laptop = this.#start(LAPTOP, ["join", this.laptopFolder, "--state", join(this.#base, "laptop state")]);
+    this.#row("", "$ handfast join ~/Photos");
+    const found = await laptop.next("found");
+    check(found.name === PC, "the laptop found another device than the PC");
+    this.#row("", `Found "${found.name}" at ${found.address}:${found.port}`);
+    this.#show("found", `the laptop found the PC by multicast DNS after ${this.#seconds(since)}`);
+    return laptop;
+  }
+
+  async #pair(pc: DemoProcess, laptop: DemoProcess): Promise<void> {
+    const [there, here] = await Promise.all([pc.next("pairing"), laptop.next("pairing")]);
+    this.#print(this.#screens.rule());
+    this.#row(`"${there.peer}" wants to pair:`, `Pairing with "${here.peer}":`);
+    this.#row("", "");
+    this.#row(`          ${grouped(there.digits)}`, `          ${grouped(here.digits)}`);
+    this.#row("", "");
+    this.#row("Same on the other screen? [y/N]", "Same on the other screen? [y/N]");
+    const by = await this.#compare(pc, laptop, there.digits, here.digits);
+    const [atPc, atLaptop] = await Promise.all([pc.next("paired"), laptop.next("paired")]);
+    this.#row(`Paired with "${atPc.name}"`, `Paired with "${atLaptop.name}"`);
+    this.#print(this.#screens.rule());
+    this.#show("paired", `both screens showed ${grouped(here.digits)}; ${by}`);
+  }
+
+  /** A person says yes on each screen; without a terminal the numbers are compared here, which is said. */
+  async #compare(pc: DemoProcess, laptop: DemoProcess, there: string, here: string): Promise<string> {
+    const { screen, answers, signal } = this.#context;
+    const person = process.stdin.isTTY === true && !screen.json;
+    const say = async (title: string): Promise<boolean> => {
+      if (!person) return there === here;
+      const yes = await answers.ask(() => screen.openQuestion(`  On the screen of ${title}: same? [y/N] `), signal);
+      screen.closeQuestion(true);
+      return yes;
+    };
+    const [atPc, atLaptop] = [await say(PC), await say(LAPTOP)];
+    pc.answer(atPc);
+    laptop.answer(atLaptop);
+    if (!atPc || !atLaptop) {
+      if (there === here && person)
+        throw new HandfastError(
+          "DIGITS_REFUSED",
+          "You refused the digits, so the two did not pair. Nothing was stored.",
+        );
+      check(false, `the two screens showed different digits: ${there} and ${here}`);
+    }
+    if (person) return "you confirmed them on both";
+    this.#row("(no terminal here: the demo itself", "has compared the numbers: equal)");
+    return "there is no terminal, so the demo compared them itself and said yes on both";
+  }
+
+  async #firstSync(pc: DemoProcess, laptop: DemoProcess): Promise<void> {
+    pc.onEvent((event) => this.#progress(event));
+    const { address } = await laptop.next("connected");
+    const { sent, bytes, seconds } = await laptop.next("synced");
+    const there = await pc.next("synced");
+    pc.onEvent(() => {});
+    check(there.received === sent, `the laptop sent ${sent} files, the PC received ${there.received}`);
+    check(await sameFiles(this.laptopFolder, this.#pcFolder), "the two folders differ after the sync");
+    this.#row(bar(1, 1, 20), `Connected to ${address}`);
+    this.#row(
+      `${count(there.received, "file")} received, ${size(bytes)}`,
+      `${count(sent, "file")} sent in ${seconds.toFixed(1)} s`,
+    );
+    const rate = size(bytes / Math.max(seconds, 0.001));
+    this.#show(
+      "synced",
+      `${count(sent, "file")}, ${size(bytes)} in ${seconds.toFixed(1)} s (${rate}/s), every file compared by SHA-256`,
+    );
+  }
+
+  async #rekey(pc: DemoProcess, laptop: DemoProcess): Promise<void> {
+    const [there, here] = await Promise.all([pc.next("rekeyed"), laptop.next("rekeyed")]);
+    check(there.epoch === here.epoch, `the PC is in epoch ${there.epoch}, the laptop in ${here.epoch}`);
+    this.#row(`Fresh keys: epoch ${there.epoch}`, `Fresh keys: epoch ${here.epoch}`);
+    this.#show("rekeyed", `fresh keys on both sides inside the running channel: epoch ${here.epoch}`);
+  }
+
+  async #change(pc: DemoProcess): Promise<void> {
+    const since = performance.now();
+    await this.#write("a new idea.txt", "Take the boat instead.\n");
+    this.#row("", 'You save "a new idea.txt"');
+    await this.#arrives(pc, "a new idea.txt", "Take the boat instead.\n");
+    this.#row('"a new idea.txt" arrived by itself', "");
+    this.#show("changed", `a file saved on the laptop arrived by itself after ${this.#seconds(since)}`);
+  }
+
+  /** The PC is ended without a word, as when its power fails; the laptop has to notice and find it again. */
+  async #cut(pc: DemoProcess, laptop: DemoProcess): Promise<DemoProcess> {
+    check((await pc.kill("SIGKILL")) === "SIGKILL", "the PC did not end as it should");
+    this.#print(this.#screens.rule());
+    this.#row("(killed, as by a power cut)", "");
+    await this.#write("while you were away.txt", "It rains.\n");
+    this.#row("", 'You save "while you were away.txt"');
+    const since = performance.now();
+    const again = await this.#startPc();
+    const { port } = await laptop.next("connected");
+    this.#row("", `Found it again on port ${port}`);
+    await this.#arrives(again, "while you were away.txt", "It rains.\n");
+    this.#row('"while you were away.txt" arrived', "");
+    check(laptop.count("pairing") === 1 && again.count("pairing") === 0, "somebody was asked again");
+    this.#show(
+      "cut",
+      `the PC process was killed and started again on another port: back after ${this.#seconds(since)}, nobody was asked anything`,
+    );
+    return again;
+  }
+
+  async #stop(pc: DemoProcess, laptop: DemoProcess): Promise<void> {
+    const codes = [await laptop.kill("SIGINT"), await pc.kill("SIGINT")];
+    check(
+      codes.every((code) => code === EXIT.interrupted),
+      `the two did not stop in order: ${codes.join(", ")}`,
+    );
+    check(await sameFiles(this.laptopFolder, this.#pcFolder), "the two folders differ at the end");
+  }
+
+  #summary(): void {
+    const { screen } = this.#context;
+    screen.result(
+      `\nShown in ${this.#seconds(this.#began)}, all of it over the encrypted channel on the loopback interface:`,
+    );
+    for (const line of this.#shown) screen.result(line);
+    screen.result("\nFor real: handfast share <folder> on the PC, handfast join <folder> on the other device.");
+  }
+
+  #start(title: string, args: readonly string[]): DemoProcess {
+    const common = ["--name", title, "--interface", loopback(), "--port", "0", "--rekey", REKEY_SECONDS];
+    const { crypto } = this.#context.options;
+    const started = new DemoProcess(title, [...args, ...common, ...(crypto ? ["--crypto", crypto] : [])]);
+    this.#processes.push(started);
+    return started;
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    await writeFile(join(this.laptopFolder, name), text);
+  }
+
+  async #arrives(pc: DemoProcess, name: string, text: string): Promise<void> {
+    await pc.next("file", ({ path, direction }) => path === name && direction === "received");
+    check((await readFile(join(this.#pcFolder, name), "utf8")) === text, `"${name}" arrived with another content`);
+  }
+
+  #progress(event: CliEvent): void {
+    if (event.event !== "progress" || !process.stderr.isTTY || this.#context.screen.json) return;
+    const [line = ""] = this.#screens.row(bar(event.bytes, event.totalBytes, 20), "");
+    process.stderr.write(`\r${line}`);
+    this.#live = true;
+  }
+
+  #show(name: string, text: string): void {
+    this.#context.screen.event({ event: "step", name, text });
+    this.#shown.push(`  ${name.padEnd(9)}${text}`);
+  }
+
+  #row(left: string, right: string): void {
+    this.#print(this.#screens.row(left, right));
+  }
+
+  #print(lines: readonly string[]): void {
+    if (this.#live) process.stderr.write("\r\u001b[K");
+    this.#live = false;
+    for (const line of lines) this.#context.screen.say(line);
+  }
+
+  #seconds(since: number): string {
+    return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+  }
+}
+
+function check(holds: boolean, what: string): void {
+  if (!holds) throw new HandfastError("DEMO_FAILED", `The demo failed: ${what}.`);
+}
+
+function loopback(): string {
+  const found = Object.entries(networkInterfaces()).find(([, entries]) =>
+    entries?.some(({ internal, family }) => internal && family === "IPv4"),
+  );
+  if (!found) throw new HandfastError("DEMO_FAILED", "This machine has no loopback interface, which the demo needs.");
+  return found[0];
+}

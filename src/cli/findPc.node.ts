@@ -1,0 +1,80 @@
+import type { Client, Target } from "#device/client.js";
+import type { FoundDevice } from "#device/discovered.js";
+import { HandfastError } from "#kernel/errors.js";
+import type { Context } from "./context.node.js";
+import { UsageError } from "./exitCodes.js";
+import { printable } from "./words.js";
+
+const LOOK_MS = 8000;
+/** How long to look for others after the first was found. */
+const OTHERS_MS = 500;
+
+export interface PcToPair {
+  readonly target: Target;
+  /** Its window was announced as open. */
+  readonly open: boolean;
+}
+
+/** The PC that wants to be paired with. Throws NOBODY_FOUND with what to try, or UsageError when there are several. */
+export async function findPcToPair(context: Context, client: Client, peer: string | undefined): Promise<PcToPair> {
+  if (peer !== undefined) return { target: client.at(peer), open: true };
+  const { screen, signal } = context;
+  screen.say("Looking for a PC that is open to pairing…");
+  const found = await look(client, signal, LOOK_MS, (devices) => devices.some(({ pairing }) => pairing));
+  const open = found.filter(({ pairing }) => pairing);
+  if (open.length > 1) {
+    const list = open.map((device) => `"${printable(device.name ?? "")}": --peer ${addressOf(device)}`).join(", ");
+    throw new UsageError(`Several PCs are open to pairing. Choose one: ${list}`);
+  }
+  const device = open[0] ?? (found.length === 1 ? found[0] : undefined);
+  if (device) {
+    tellFound(context, device, null);
+    return { target: device, open: device.pairing };
+  }
+  if (found.length > 0) throw windowClosed();
+  throw new HandfastError(
+    "NOBODY_FOUND",
+    "No PC was found. Start `handfast share <folder>` there, and check that both are on the same network (no guest Wi-Fi, no VPN) and that no firewall blocks UDP 5353 and 4760. Or name its address: --peer <host:port>. `handfast doctor` checks this machine.",
+  );
+}
+
+export function windowClosed(): HandfastError {
+  return new HandfastError(
+    "WINDOW_CLOSED",
+    "A PC is on the network, but it is not open to pairing. Start there: handfast share <folder> --pair",
+  );
+}
+
+/** Every device that is announced within `ms`; ends sooner, a moment after `enough` says so. */
+export async function look(
+  client: Client,
+  signal: AbortSignal,
+  ms: number,
+  enough: (found: readonly FoundDevice[]) => boolean = () => false,
+): Promise<FoundDevice[]> {
+  const found = new Map<string, FoundDevice>();
+  const soon = new AbortController();
+  const time = AbortSignal.any([signal, soon.signal, AbortSignal.timeout(ms)]);
+  let timer: NodeJS.Timeout | undefined;
+  for await (const device of client.discover({ signal: time })) {
+    found.set(device.instance, device);
+    if (!timer && enough([...found.values()])) timer = setTimeout(() => soon.abort(), OTHERS_MS);
+  }
+  clearTimeout(timer);
+  signal.throwIfAborted();
+  return [...found.values()];
+}
+
+export function tellFound({ screen }: Context, device: FoundDevice, known: { id: string; name: string } | null): void {
+  const [first] = device.addresses;
+  if (!first) return;
+  const name = device.name ?? known?.name ?? null;
+  const { host: address, port } = first;
+  screen.event({ event: "found", name, address, port, pairing: device.pairing, device: known?.id ?? null });
+  screen.say(`Found ${name === null ? "a PC" : `"${printable(name)}"`} at ${addressOf(device)}`);
+}
+
+export function addressOf(device: Target): string {
+  const [first] = device.addresses;
+  return first ? `${first.host.includes(":") ? `[${first.host}]` : first.host}:${first.port}` : "";
+}

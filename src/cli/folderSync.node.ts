@@ -1,0 +1,162 @@
+import { createHash } from "node:crypto";
+import { realpath } from "node:fs/promises";
+import { join } from "node:path";
+import type { PeerSession } from "#device/channel.js";
+import type { ByteStream } from "#kernel/ports.js";
+import type { DiskFolder } from "#sync/folder.node.js";
+import { IndexFile } from "#sync/indexStore.node.js";
+import type { SyncMode } from "#sync/messages.js";
+import { SharedFolder } from "#sync/sharedFolder.js";
+import type { SyncEvent } from "#sync/syncEvents.js";
+import { SyncSession } from "#sync/syncSession.js";
+import { watchFolder } from "#sync/watch.node.js";
+import type { Screen } from "./screen.node.js";
+import { bar, count, printable, size } from "./words.js";
+
+/** The folder of this command: index, watcher, and what the person reads about it. */
+export class FolderSync {
+  readonly root: string;
+  readonly #screen: Screen;
+  readonly #shared: SharedFolder;
+  readonly #watcher: { close(): Promise<void> };
+  readonly #told = new Set<string>();
+  /** The first look through the folder. */
+  readonly #scanned: Promise<void>;
+  conflicts = 0;
+
+  private constructor(shared: SharedFolder, root: string, screen: Screen, onBroken: (error: unknown) => void) {
+    this.root = root;
+    this.#screen = screen;
+    this.#shared = shared;
+    this.#scanned = this.#rescan();
+    this.#scanned.catch(onBroken);
+    this.#watcher = watchFolder(root, () => void this.#rescan().catch(onBroken));
+  }
+
+  /** `folder` was opened before. `onBroken`: the folder cannot be used any longer. */
+  static async open(input: {
+    readonly folder: DiskFolder;
+    readonly state: string;
+    readonly device: string;
+    readonly screen: Screen;
+    readonly onBroken: (error: unknown) => void;
+  }): Promise<FolderSync> {
+    const { folder, state, device, screen, onBroken } = input;
+    const key = createHash("sha256")
+      .update(await realpath(folder.root))
+      .digest("hex")
+      .slice(0, 16);
+    const store = new IndexFile(join(state, "folders", `${key}.index`));
+    const index = await store.load();
+    const shared = new SharedFolder({ folder, index, store, device, wall: () => Date.now() });
+    return new FolderSync(shared, folder.root, screen, onBroken);
+  }
+
+  /**
+   * Keeps the folder in step over one stream until the peer ends it or `signal` aborts.
+   * `until`: true when this was all that was wanted; the stream is then ended in order.
+   */
+  async run(
+    peer: PeerSession,
+    stream: ByteStream,
+    options: { readonly mode: SyncMode; readonly signal: AbortSignal; readonly once?: boolean },
+  ): Promise<void> {
+    const { mode, signal, once = false } = options;
+    await this.#scanned;
+    const watch = new SyncProgress(this, peer, this.#screen);
+    let wanted = mode === "both" ? 2 : 1;
+    const session: SyncSession = new SyncSession({
+      ...{ stream, mode, shared: this.#shared, peer: peer.device },
+      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      onEvent: (event) => {
+        watch.on(event);
+        if (event.type !== "synced" || !once || --wanted > 0) return;
+        void session.end().catch(() => {});
+      },
+    });
+    await session.run(signal);
+    // The peer has ended; so do we.
+    await session.end().catch(() => {});
+  }
+
+  /** Says each thing that was left out only once. */
+  skipped(path: string, reason: string): void {
+    const key = `${path}\n${reason}`;
+    if (this.#told.has(key) || this.#told.size > 1000) return;
+    this.#told.add(key);
+    this.#screen.event({ event: "skipped", path, reason });
+    this.#screen.say(`Left out: ${printable(path)}: ${printable(reason)}`);
+  }
+
+  async close(): Promise<void> {
+    await this.#watcher.close();
+    await this.#scanned.catch(() => {});
+    await this.#shared.save();
+  }
+
+  async #rescan(): Promise<void> {
+    for (const { path, reason } of await this.#shared.rescan()) this.skipped(path, reason);
+  }
+}
+
+/** Turns the events of one sync into lines. */
+class SyncProgress {
+  readonly #folder: FolderSync;
+  readonly #peer: PeerSession;
+  readonly #screen: Screen;
+  #since = performance.now();
+  #sent = { files: 0, bytes: 0 };
+
+  constructor(folder: FolderSync, peer: PeerSession, screen: Screen) {
+    this.#folder = folder;
+    this.#peer = peer;
+    this.#screen = screen;
+  }
+
+  on(event: SyncEvent): void {
+    const { device } = this.#peer;
+    switch (event.type) {
+      case "progress": {
+        const { files, totalFiles, bytes, totalBytes } = event;
+        this.#screen.event({ event: "progress", device, files, totalFiles, bytes, totalBytes });
+        this.#screen.progress(
+          `  ${bar(bytes, totalBytes, 24)}  ${files} of ${count(totalFiles, "file")}, ${size(bytes)} of ${size(totalBytes)}`,
+        );
+        break;
+      }
+      case "sent":
+        this.#sent = { files: this.#sent.files + 1, bytes: this.#sent.bytes + event.bytes };
+        this.#screen.progress(`  sent ${count(this.#sent.files, "file")}, ${size(this.#sent.bytes)}`);
+        this.#screen.event({ event: "file", device, path: event.path, direction: "sent" });
+        break;
+      case "received":
+        this.#screen.event({ event: "file", device, path: event.path, direction: "received" });
+        break;
+      case "conflict":
+        this.#folder.conflicts++;
+        this.#screen.event({ event: "conflict", path: event.path, copy: event.copy });
+        this.#screen.say(`Two versions of ${printable(event.path)}: the other one is kept as ${printable(event.copy)}`);
+        break;
+      case "skipped":
+        this.#folder.skipped(event.path, event.reason);
+        break;
+      case "paused":
+        this.#screen.event({ event: "paused", reason: event.reason });
+        this.#screen.say(event.reason);
+        break;
+      case "synced":
+        this.#onSynced(event);
+    }
+  }
+
+  #onSynced({ files, bytes, sent, received }: Extract<SyncEvent, { type: "synced" }>): void {
+    const { device, bond } = this.#peer;
+    const seconds = Math.round(performance.now() - this.#since) / 1000;
+    this.#screen.endProgress();
+    this.#screen.event({ event: "synced", device, files, bytes, sent, received, seconds });
+    const moved = sent > 0 ? `${sent} sent` : received > 0 ? `${received} received` : "nothing to do";
+    this.#screen.say(`Up to date with "${printable(bond.name)}": ${count(files, "file")}, ${size(bytes)} (${moved})`);
+    this.#since = performance.now();
+    this.#sent = { files: 0, bytes: 0 };
+  }
+}

@@ -1,0 +1,154 @@
+import type { Bond } from "#bonds/bond.js";
+import type { PeerSession } from "#device/channel.js";
+import type { Client } from "#device/client.js";
+import { keepConnected } from "#device/keepConnected.js";
+import { createClient } from "#device/open.node.js";
+import { HandfastError } from "#kernel/errors.js";
+import type { Address } from "#kernel/ports.js";
+import { DiskFolder } from "#sync/folder.node.js";
+import type { SyncMode } from "#sync/messages.js";
+import { systemClock, systemRandom } from "#transport/clock.node.js";
+import { type Context, deviceOptions } from "./context.node.js";
+import { EXIT } from "./exitCodes.js";
+import { FolderSync } from "./folderSync.node.js";
+import { pairWithPc } from "./pairing.node.js";
+import { printable } from "./words.js";
+
+export interface JoinOptions {
+  readonly peer?: string;
+  readonly once?: boolean;
+  readonly mode: SyncMode;
+}
+
+/** Errors that end one session and are mended by the next one. */
+const PASSING = ["CLOSED", "STREAM_RESET", "IDLE", "STATELESS_RESET", "NO_VIABLE_PATH"];
+
+/** `handfast join`: pairs the first time, then keeps the folder in step until the signal aborts, or once. */
+export async function join(context: Context, path: string, options: JoinOptions): Promise<number> {
+  // In mode `send` the person's folder is only read.
+  const disk = await DiskFolder.open(path, { writable: options.mode !== "send" });
+  await using client = await createClient(deviceOptions(context));
+  const broken = new AbortController();
+  const stop = AbortSignal.any([context.signal, broken.signal]);
+  const folder = await FolderSync.open({
+    ...{ folder: disk, state: context.state, device: client.device, screen: context.screen },
+    onBroken: (error) => broken.abort(error),
+  });
+  try {
+    const visit = new Joining({ ...context, signal: stop }, client, folder, options);
+    return await visit.run();
+  } catch (error) {
+    broken.signal.throwIfAborted();
+    throw error;
+  } finally {
+    await folder.close();
+  }
+}
+
+class Joining {
+  readonly #context: Context;
+  readonly #client: Client;
+  readonly #folder: FolderSync;
+  readonly #options: JoinOptions;
+  #done = false;
+
+  constructor(context: Context, client: Client, folder: FolderSync, options: JoinOptions) {
+    this.#context = context;
+    this.#client = client;
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  async run(): Promise<number> {
+    const { screen, signal } = this.#context;
+    const client = this.#client;
+    const first = await this.#firstSession();
+    const onWaiting = ({ error, ms }: { error: HandfastError; ms: number }): void => {
+      const { device, bond } = first;
+      screen.event({ event: "waiting", device, name: bond.name, seconds: Math.round(ms / 100) / 10 });
+      screen.say(`"${printable(bond.name)}" does not answer (${error.code}); trying again by itself`);
+    };
+    const ports = { clock: systemClock, random: systemRandom };
+    const sessions = keepConnected({ ...ports, client, bond: first.bond, first, signal, onWaiting });
+    for await (const peer of sessions) {
+      try {
+        await this.#sync(peer);
+        if (this.#done) break;
+      } finally {
+        await peer.session.close();
+        this.#onClosed(peer);
+      }
+    }
+    signal.throwIfAborted();
+    return this.#folder.conflicts > 0 ? EXIT.conflicts : EXIT.ok;
+  }
+
+  /** The bonds that there are, or a new one. */
+  async #firstSession(): Promise<PeerSession> {
+    const { screen, signal } = this.#context;
+    const client = this.#client;
+    const { peer, once } = this.#options;
+    const bonds = await client.bonds();
+    if (bonds.length === 0) {
+      const bond = await pairWithPc(this.#context, client, peer);
+      return await client.connect(bond, { signal });
+    }
+    const at = peer === undefined ? undefined : client.at(peer).addresses;
+    for (let told = false; ; told = true) {
+      try {
+        return await anyOf(client, bonds, signal, at);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (once || !(error instanceof HandfastError) || error.code !== "NOT_REACHABLE") throw error;
+        if (!told) screen.say(`${error.message}\nTrying on; stop with Ctrl-C.`);
+      }
+    }
+  }
+
+  async #sync(peer: PeerSession): Promise<void> {
+    const { screen, signal } = this.#context;
+    const { session, device, bond } = peer;
+    const { once = false, mode } = this.#options;
+    const { host: address, port } = session.path;
+    screen.event({ event: "connected", device, name: bond.name, address, port });
+    screen.say(`Connected to "${printable(bond.name)}" (${address})`);
+    session.on("rekeyed", ({ epoch }) => screen.event({ event: "rekeyed", device, epoch }));
+    try {
+      const stream = await session.openStream();
+      await this.#folder.run(peer, stream, { mode, signal, once });
+      this.#done = once && !signal.aborted;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof HandfastError) || !PASSING.includes(error.code)) throw error;
+      if (once && !session.closeInfo) throw error;
+    }
+  }
+
+  #onClosed({ session, device, bond }: PeerSession): void {
+    const { screen } = this.#context;
+    const { error, reason = "" } = session.closeInfo ?? {};
+    screen.event({ event: "disconnected", device, name: bond.name, reason: error?.code ?? reason });
+    if (!this.#done && !this.#context.signal.aborted)
+      screen.say(`Disconnected from "${printable(bond.name)}"${error ? `: ${error.message}` : ""}; reconnecting`);
+  }
+}
+
+/** A session with whichever of the known PCs answers first. */
+async function anyOf(
+  client: Client,
+  bonds: readonly Bond[],
+  signal: AbortSignal,
+  at: readonly Address[] | undefined,
+): Promise<PeerSession> {
+  const enough = new AbortController();
+  const either = AbortSignal.any([signal, enough.signal]);
+  const tries = bonds.map((bond) => client.connect(bond, { signal: either, ...(at && { at }) }));
+  try {
+    return await Promise.any(tries);
+  } catch (error) {
+    const errors = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error];
+    throw errors.find((each) => each instanceof HandfastError && each.code !== "NOT_REACHABLE") ?? errors[0];
+  } finally {
+    enough.abort();
+  }
+}

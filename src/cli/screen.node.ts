@@ -1,0 +1,100 @@
+import process from "node:process";
+import { styleText } from "node:util";
+import type { CliEvent } from "./events.js";
+
+/**
+ * What the person or the program sees. With `--json` events go to standard output, one object a line, and nothing else.
+ * Without it, prose and progress go to standard error, results to standard output.
+ */
+export class Screen {
+  readonly json: boolean;
+  readonly #animated: boolean;
+  readonly #colours: boolean;
+  readonly #held: string[] = [];
+  #question = false;
+  #progress = "";
+
+  constructor(json: boolean) {
+    this.json = json;
+    const { NO_COLOR, TERM } = process.env;
+    const terminal = process.stderr.isTTY === true && TERM !== "dumb";
+    this.#animated = terminal && !json;
+    this.#colours = terminal && !NO_COLOR;
+  }
+
+  /** For programs. */
+  event(event: CliEvent): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(event)}\n`);
+  }
+
+  /** The answer to what was asked for. */
+  result(text: string): void {
+    if (this.json) return;
+    this.#clear();
+    process.stdout.write(`${text}\n`);
+    this.#redraw();
+  }
+
+  /** What is going on, for a person. */
+  say(text: string): void {
+    if (this.json) return;
+    if (this.#question) this.#held.push(text);
+    else {
+      this.#clear();
+      process.stderr.write(`${text}\n`);
+      this.#redraw();
+    }
+  }
+
+  /** One line that changes in place; nothing at all where there is no terminal. */
+  progress(text: string): void {
+    if (!this.#animated) return;
+    this.#clear();
+    this.#progress = text.slice(0, (process.stderr.columns ?? 80) - 1);
+    this.#redraw();
+  }
+
+  /** From here to `closeQuestion` nothing else is written. */
+  openQuestion(text: string): void {
+    if (this.json) return;
+    this.#clear();
+    this.#question = true;
+    process.stderr.write(text);
+  }
+
+  /** `typed`: the person has pressed Enter, so the cursor is on a new line already. */
+  closeQuestion(typed: boolean): void {
+    if (!this.#question) return;
+    this.#question = false;
+    if (!typed) process.stderr.write("\n");
+    for (const text of this.#held.splice(0)) process.stderr.write(`${text}\n`);
+    this.#redraw();
+  }
+
+  error(code: string, message: string): void {
+    if (this.json) this.event({ event: "error", code, message });
+    else this.say(this.#styled("red", `handfast: ${message}`));
+  }
+
+  bold(text: string): string {
+    return this.#styled("bold", text);
+  }
+
+  #styled(style: "bold" | "red", text: string): string {
+    return this.#colours ? styleText(style, text) : text;
+  }
+
+  #clear(): void {
+    if (this.#progress && !this.#question) process.stderr.write("\r\u001b[K");
+  }
+
+  #redraw(): void {
+    if (this.#progress && !this.#question) process.stderr.write(this.#progress);
+  }
+
+  /** The progress line is over; it stays away. */
+  endProgress(): void {
+    this.#clear();
+    this.#progress = "";
+  }
+}
