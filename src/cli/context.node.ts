@@ -58,14 +58,6 @@ function existing(names: readonly string[]): readonly string[] {
   return names;
 }
 
-/** The limits by bytes and packets stay those of src/device. */
 function rekeyEvery(seconds: number): NonNullable<OpenOptions["rekeyLimits"]> {
-  return {
-    softAgeMs: seconds * 1000,
-    softBytes: 2 ** 30,
-    softPackets: 2 ** 22,
-    hardAgeMs: Math.max(30 * 60_000, 3 * seconds * 1000),
-    hardBytes: 2 ** 32,
-    hardPackets: 2 ** 24,
-  };
+  return { softAgeMs: seconds * 1000, hardAgeMs: Math.max(30 * 60_000, 3 * seconds * 1000) };
 }

@@ -8,7 +8,7 @@ import { Mdns } from "#discovery/mdns.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import { isDeviceName } from "#pairing/deviceName.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
-import type { RekeyLimits } from "#transport/rekeyLimits.js";
+import { REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
 import { bindUdp } from "#transport/udp.node.js";
 import type { DevicePorts } from "./channel.js";
 import { Client, DEFAULT_PORT } from "./client.js";
@@ -30,7 +30,8 @@ export interface OpenOptions {
   /** Network interfaces to use, by name; by default all that lead off this machine. */
   readonly interfaces?: readonly string[];
   readonly crypto?: "node" | "noble";
-  readonly rekeyLimits?: RekeyLimits;
+  /** Instead of the usual limits of one epoch. */
+  readonly rekeyLimits?: Partial<RekeyLimits>;
 }
 
 /** Opens a PC: announces it, accepts bonded devices. Throws StateError, PortUnavailableError, HandfastError BAD_NAME. */
@@ -65,7 +66,7 @@ async function open<Device>(
       {
         ...{ ...shared, store, socket, discovery },
         maxDatagram: (to) => (to.host.startsWith("127.") ? LOOPBACK_DATAGRAM : LAN_DATAGRAM),
-        ...(rekeyLimits && { rekeyLimits }),
+        ...(rekeyLimits && { rekeyLimits: { ...REKEY_LIMITS, ...rekeyLimits } }),
       },
       { name, platform: platform(), service: options.service ?? "handfast" },
     );
