@@ -1,17 +1,16 @@
 import type { Bond } from "#bonds/bond.js";
 import type { PeerSession } from "#device/channel.js";
 import type { Client } from "#device/client.js";
-import { keepConnected } from "#device/keepConnected.js";
 import { createClient } from "#device/open.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
 import { DiskFolder } from "#sync/folder.node.js";
 import type { SyncMode } from "#sync/messages.js";
-import { systemClock, systemRandom } from "#transport/clock.node.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
 import { FolderSync } from "./folderSync.node.js";
 import { pairWithPc } from "./pairing.node.js";
+import { listenForCommands, type Running } from "./running.node.js";
 import { printable } from "./words.js";
 
 export interface JoinOptions {
@@ -35,8 +34,13 @@ export async function join(context: Context, path: string, options: JoinOptions)
     onBroken: (error) => broken.abort(error),
   });
   try {
-    const visit = new Joining({ ...context, signal: stop }, client, folder, options);
-    return await visit.run();
+    const joining = new Joining({ ...context, signal: stop }, client, folder, options);
+    const control = await listenForCommands(context.state, joining.running());
+    try {
+      return await joining.run();
+    } finally {
+      await control?.close();
+    }
   } catch (error) {
     broken.signal.throwIfAborted();
     throw error;
@@ -51,6 +55,7 @@ class Joining {
   readonly #folder: FolderSync;
   readonly #options: JoinOptions;
   #done = false;
+  #online: string | undefined;
 
   constructor(context: Context, client: Client, folder: FolderSync, options: JoinOptions) {
     this.#context = context;
@@ -68,9 +73,7 @@ class Joining {
       screen.event({ event: "waiting", device, name: bond.name, seconds: Math.round(ms / 100) / 10 });
       screen.say(`"${printable(bond.name)}" does not answer (${error.code}); trying again by itself`);
     };
-    const ports = { clock: systemClock, random: systemRandom };
-    const sessions = keepConnected({ ...ports, client, bond: first.bond, first, signal, onWaiting });
-    for await (const peer of sessions) {
+    for await (const peer of client.stayConnected(first.bond, { first, signal, onWaiting })) {
       try {
         await this.#sync(peer);
         if (this.#done) break;
@@ -81,6 +84,17 @@ class Joining {
     }
     signal.throwIfAborted();
     return this.#folder.conflicts > 0 ? EXIT.conflicts : EXIT.ok;
+  }
+
+  running(): Running {
+    const client = this.#client;
+    return {
+      ...{ role: "join", folder: this.#folder.root },
+      bonds: () => client.storedBonds().map((bond) => ({ device: client.deviceOf(bond), bond })),
+      isOnline: (device) => device === this.#online,
+      forget: (bond) => client.forget(bond),
+      drops: () => client.drops,
+    };
   }
 
   /** The bonds that there are, or a new one. */
@@ -110,6 +124,7 @@ class Joining {
     const { session, device, bond } = peer;
     const { once = false, mode } = this.#options;
     const { host: address, port } = session.path;
+    this.#online = device;
     screen.event({ event: "connected", device, name: bond.name, address, port });
     screen.say(`Connected to "${printable(bond.name)}" (${address})`);
     session.on("rekeyed", ({ epoch }) => screen.event({ event: "rekeyed", device, epoch }));
@@ -126,6 +141,7 @@ class Joining {
 
   #onClosed({ session, device, bond }: PeerSession): void {
     const { screen } = this.#context;
+    this.#online = undefined;
     const { error, reason = "" } = session.closeInfo ?? {};
     screen.event({ event: "disconnected", device, name: bond.name, reason: error?.code ?? reason });
     if (!this.#done && !this.#context.signal.aborted)
