@@ -11,7 +11,8 @@ import { HandfastProcess } from "./handfastProcess.node.js";
 import { TwoScreens } from "./twoScreens.js";
 import { bar, count, grouped, size } from "./words.js";
 
-const PC = "Ana's PC";
+/** A name of its own, so that several demos on one machine do not meet. */
+const PC = `Ana's PC ${process.pid}`;
 const LAPTOP = "Ana's laptop";
 const REKEY_SECONDS = "1";
 
@@ -85,7 +86,14 @@ class Stage {
 
   async #startLaptop(): Promise<HandfastProcess> {
     const since = performance.now();
-    const laptop = this.#start(LAPTOP, ["join", this.laptopFolder, "--state", join(this.#base, "laptop state")]);
+    const laptop = this.#start(LAPTOP, [
+      "join",
+      this.laptopFolder,
+      "--to",
+      PC,
+      "--state",
+      join(this.#base, "laptop state"),
+    ]);
     this.#row("", "$ handfast join <folder>");
     const found = await laptop.next("found");
     check(found.name === PC, "the laptop found another device than the PC");

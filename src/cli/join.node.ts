@@ -8,19 +8,16 @@ import { DiskFolder } from "#sync/folder.node.js";
 import type { SyncMode } from "#sync/messages.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
+import type { Wish } from "./findPc.node.js";
 import { FolderSync } from "./folderSync.node.js";
 import { pairWithPc } from "./pairing.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
 import { printable } from "./words.js";
 
-export interface JoinOptions {
-  readonly peer?: string;
+export interface JoinOptions extends Wish {
   readonly once?: boolean;
   readonly mode: SyncMode;
 }
-
-/** Errors that end one session and are mended by the next one. */
-const PASSING = ["CLOSED", "STREAM_RESET", "IDLE", "STATELESS_RESET", "NO_VIABLE_PATH"];
 
 /** `handfast join`: pairs the first time, then keeps the folder in step until the signal aborts, or once. */
 export async function join(context: Context, path: string, options: JoinOptions): Promise<number> {
@@ -101,10 +98,11 @@ class Joining {
   async #firstSession(): Promise<PeerSession> {
     const { screen, signal } = this.#context;
     const client = this.#client;
-    const { peer, once } = this.#options;
-    const bonds = await client.bonds();
+    const { peer, once, to } = this.#options;
+    const all = await client.bonds();
+    const bonds = to === undefined ? all : all.filter(({ name }) => name === to);
     if (bonds.length === 0) {
-      const bond = await pairWithPc(this.#context, client, peer);
+      const bond = await pairWithPc(this.#context, client, this.#options);
       return await client.connect(bond, { signal });
     }
     const at = peer === undefined ? undefined : client.at(peer).addresses;
@@ -134,8 +132,10 @@ class Joining {
       this.#done = once && !signal.aborted;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof HandfastError) || !PASSING.includes(error.code)) throw error;
-      if (once && !session.closeInfo) throw error;
+      // What ended with the session is mended by the next one; so is a sync that went wrong, unless it would go wrong again.
+      if (session.closeInfo) return;
+      if (once || !(error instanceof HandfastError) || isLasting(error)) throw error;
+      screen.error(error.code, error.message);
     }
   }
 
@@ -147,6 +147,10 @@ class Joining {
     if (!this.#done && !this.#context.signal.aborted)
       screen.say(`Disconnected from "${printable(bond.name)}"${error ? `: ${error.message}` : ""}; reconnecting`);
   }
+}
+
+function isLasting(error: HandfastError): boolean {
+  return error.code.startsWith("FOLDER_") || error.code === "MODES_DO_NOT_FIT";
 }
 
 /** A session with whichever of the known PCs answers first. */

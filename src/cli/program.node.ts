@@ -5,6 +5,7 @@ import { demo } from "./demo.node.js";
 import { devices, forget, status } from "./devices.node.js";
 import { doctor } from "./doctor.node.js";
 import { find } from "./find.node.js";
+import { LOOK_SECONDS } from "./findPc.node.js";
 import { join } from "./join.node.js";
 import { pair } from "./pair.node.js";
 import { run } from "./run.node.js";
@@ -41,17 +42,15 @@ export function buildProgram(): Command {
   command(program, "share <folder>", "offer a folder; opens pairing when nobody is paired yet")
     .option("--pair [seconds]", "open the pairing window for this long, also for more devices (default 120)", seconds)
     .action((folder: string, options) => run(options, (context) => share(context, folder, options)));
-  command(program, "join <folder>", "find the PC, pair the first time, keep the folder in sync")
-    .option("--peer <host[:port]>", "the PC's address, where it cannot be found by itself")
+  wish(command(program, "join <folder>", "find the PC, pair the first time, keep the folder in sync"))
     .option("--once", "sync once and stop")
     .addOption(new Option("--mode <mode>", "which way files go").choices(["both", "send", "receive"]).default("send"))
     .action((folder: string, options) => run(options, (context) => join(context, folder, options)));
   command(program, "find", "list the Handfast devices on the network")
     .addOption(new Option("--seconds <number>", "how long to look").argParser(seconds).default(3))
     .action((options) => run(options, (context) => find(context, options)));
-  command(program, "pair", "pair and sync nothing; on the PC: open the window of the running share again")
-    .option("--peer <host[:port]>", "the PC's address, where it cannot be found by itself")
-    .action((options) => run(options, (context) => pair(context, options)));
+  const pairing = "pair and sync nothing; on the PC: open the window of the running share again";
+  wish(command(program, "pair", pairing)).action((options) => run(options, (context) => pair(context, options)));
   command(program, "devices", "list the devices that this one has paired with").action((options) =>
     run(options, devices),
   );
@@ -95,6 +94,16 @@ function command(program: Command, usage: string, summary: string): Command {
       new Option("--crypto <back end>", "node:crypto where it is faster, or noble alone").choices(["node", "noble"]),
     )
     .option("--rekey <seconds>", "fresh keys after so many seconds (default 600)", seconds) as Command;
+}
+
+/** Options that say which PC is meant. */
+function wish(command: Command): Command {
+  return command
+    .option("--peer <host[:port]>", "the PC's address, where it cannot be found by itself")
+    .option("--to <name>", "the PC's name, where there are several")
+    .addOption(
+      new Option("--wait <seconds>", "how long to look for a PC to pair with").argParser(seconds).default(LOOK_SECONDS),
+    );
 }
 
 function collect(name: string, before: readonly string[] = []): readonly string[] {
