@@ -1,6 +1,6 @@
-import { hostname, networkInterfaces } from "node:os";
+import { networkInterfaces } from "node:os";
+import { defaultDeviceName } from "#device/deviceName.node.js";
 import type { OpenOptions } from "#device/open.node.js";
-import { toDeviceName } from "#pairing/deviceName.js";
 import { Answers } from "./answers.node.js";
 import { UsageError } from "./exitCodes.js";
 import { Screen } from "./screen.node.js";
@@ -47,7 +47,7 @@ export function deviceOptions({ options, state }: Context): OpenOptions {
 }
 
 export function deviceName({ name }: CommonOptions): string {
-  return name ?? toDeviceName(hostname(), "Handfast device");
+  return name ?? defaultDeviceName();
 }
 
 function existing(names: readonly string[]): readonly string[] {

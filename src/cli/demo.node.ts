@@ -5,13 +5,14 @@ import process from "node:process";
 import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
 import { fillDemoFolder, sameFiles } from "./demoFolder.node.js";
-import { DemoProcess } from "./demoProcess.node.js";
 import type { CliEvent } from "./events.js";
 import { EXIT } from "./exitCodes.js";
+import { HandfastProcess } from "./handfastProcess.node.js";
 import { TwoScreens } from "./twoScreens.js";
 import { bar, count, grouped, size } from "./words.js";
 
-const PC = "Ana's PC";
+/** A name of its own, so that several demos on one machine do not meet. */
+const PC = `Ana's PC ${process.pid}`;
 const LAPTOP = "Ana's laptop";
 const REKEY_SECONDS = "1";
 
@@ -40,7 +41,7 @@ class Stage {
   readonly #context: Context;
   readonly #base: string;
   readonly #screens = new TwoScreens(PC, LAPTOP);
-  readonly #processes: DemoProcess[] = [];
+  readonly #processes: HandfastProcess[] = [];
   readonly #shown: string[] = [];
   readonly #began = performance.now();
   /** A line that is being redrawn in place. */
@@ -75,18 +76,25 @@ class Stage {
     await Promise.all(this.#processes.map((each) => each.kill("SIGKILL")));
   }
 
-  async #startPc(): Promise<DemoProcess> {
+  async #startPc(): Promise<HandfastProcess> {
     const pc = this.#start(PC, ["share", this.#pcFolder, "--state", join(this.#base, "pc state")]);
     const { port } = await pc.next("listening");
-    this.#row(`$ handfast share ~/Photos`, "");
+    this.#row("$ handfast share <folder>", "");
     this.#row(`Sharing on UDP port ${port}`, "");
     return pc;
   }
 
-  async #startLaptop(): Promise<DemoProcess> {
+  async #startLaptop(): Promise<HandfastProcess> {
     const since = performance.now();
-    const laptop = this.#start(LAPTOP, ["join", this.laptopFolder, "--state", join(this.#base, "laptop state")]);
-    this.#row("", "$ handfast join ~/Photos");
+    const laptop = this.#start(LAPTOP, [
+      "join",
+      this.laptopFolder,
+      "--to",
+      PC,
+      "--state",
+      join(this.#base, "laptop state"),
+    ]);
+    this.#row("", "$ handfast join <folder>");
     const found = await laptop.next("found");
     check(found.name === PC, "the laptop found another device than the PC");
     this.#row("", `Found "${found.name}" at ${found.address}:${found.port}`);
@@ -94,7 +102,7 @@ class Stage {
     return laptop;
   }
 
-  async #pair(pc: DemoProcess, laptop: DemoProcess): Promise<void> {
+  async #pair(pc: HandfastProcess, laptop: HandfastProcess): Promise<void> {
     const [there, here] = await Promise.all([pc.next("pairing"), laptop.next("pairing")]);
     this.#print(this.#screens.rule());
     this.#row(`"${there.peer}" wants to pair:`, `Pairing with "${here.peer}":`);
@@ -110,7 +118,7 @@ class Stage {
   }
 
   /** A person says yes on each screen; without a terminal the numbers are compared here, which is said. */
-  async #compare(pc: DemoProcess, laptop: DemoProcess, there: string, here: string): Promise<string> {
+  async #compare(pc: HandfastProcess, laptop: HandfastProcess, there: string, here: string): Promise<string> {
     const { screen, answers, signal } = this.#context;
     const person = process.stdin.isTTY === true && !screen.json;
     const say = async (title: string): Promise<boolean> => {
@@ -135,7 +143,7 @@ class Stage {
     return "there is no terminal, so the demo compared them itself and said yes on both";
   }
 
-  async #firstSync(pc: DemoProcess, laptop: DemoProcess): Promise<void> {
+  async #firstSync(pc: HandfastProcess, laptop: HandfastProcess): Promise<void> {
     pc.onEvent((event) => this.#progress(event));
     const { address } = await laptop.next("connected");
     const { sent, bytes, seconds } = await laptop.next("synced");
@@ -155,14 +163,14 @@ class Stage {
     );
   }
 
-  async #rekey(pc: DemoProcess, laptop: DemoProcess): Promise<void> {
+  async #rekey(pc: HandfastProcess, laptop: HandfastProcess): Promise<void> {
     const [there, here] = await Promise.all([pc.next("rekeyed"), laptop.next("rekeyed")]);
     check(there.epoch === here.epoch, `the PC is in epoch ${there.epoch}, the laptop in ${here.epoch}`);
     this.#row(`Fresh keys: epoch ${there.epoch}`, `Fresh keys: epoch ${here.epoch}`);
     this.#show("rekeyed", `fresh keys on both sides inside the running channel: epoch ${here.epoch}`);
   }
 
-  async #change(pc: DemoProcess): Promise<void> {
+  async #change(pc: HandfastProcess): Promise<void> {
     const since = performance.now();
     await this.#write("a new idea.txt", "Take the boat instead.\n");
     this.#row("", 'You save "a new idea.txt"');
@@ -172,7 +180,7 @@ class Stage {
   }
 
   /** The PC is ended without a word, as when its power fails; the laptop has to notice and find it again. */
-  async #cut(pc: DemoProcess, laptop: DemoProcess): Promise<DemoProcess> {
+  async #cut(pc: HandfastProcess, laptop: HandfastProcess): Promise<HandfastProcess> {
     check((await pc.kill("SIGKILL")) === "SIGKILL", "the PC did not end as it should");
     this.#print(this.#screens.rule());
     this.#row("(killed, as by a power cut)", "");
@@ -192,7 +200,7 @@ class Stage {
     return again;
   }
 
-  async #stop(pc: DemoProcess, laptop: DemoProcess): Promise<void> {
+  async #stop(pc: HandfastProcess, laptop: HandfastProcess): Promise<void> {
     const codes = [await laptop.kill("SIGINT"), await pc.kill("SIGINT")];
     check(
       codes.every((code) => code === EXIT.interrupted),
@@ -204,16 +212,16 @@ class Stage {
   #summary(): void {
     const { screen } = this.#context;
     screen.result(
-      `\nShown in ${this.#seconds(this.#began)}, all of it over the encrypted channel on the loopback interface:`,
+      `\nShown in ${this.#seconds(this.#began)}, by two processes on the loopback interface of this machine:`,
     );
     for (const line of this.#shown) screen.result(line);
     screen.result("\nFor real: handfast share <folder> on the PC, handfast join <folder> on the other device.");
   }
 
-  #start(title: string, args: readonly string[]): DemoProcess {
+  #start(title: string, args: readonly string[]): HandfastProcess {
     const common = ["--name", title, "--interface", loopback(), "--port", "0", "--rekey", REKEY_SECONDS];
     const { crypto } = this.#context.options;
-    const started = new DemoProcess(title, [...args, ...common, ...(crypto ? ["--crypto", crypto] : [])]);
+    const started = new HandfastProcess(title, [...args, ...common, ...(crypto ? ["--crypto", crypto] : [])]);
     this.#processes.push(started);
     return started;
   }
@@ -222,7 +230,7 @@ class Stage {
     await writeFile(join(this.laptopFolder, name), text);
   }
 
-  async #arrives(pc: DemoProcess, name: string, text: string): Promise<void> {
+  async #arrives(pc: HandfastProcess, name: string, text: string): Promise<void> {
     await pc.next("file", ({ path, direction }) => path === name && direction === "received");
     check((await readFile(join(this.#pcFolder, name), "utf8")) === text, `"${name}" arrived with another content`);
   }

@@ -5,7 +5,7 @@ import type { Context } from "./context.node.js";
 import { UsageError } from "./exitCodes.js";
 import { printable } from "./words.js";
 
-const LOOK_MS = 8000;
+export const LOOK_SECONDS = 8;
 /** How long to look for others after the first was found. */
 const OTHERS_MS = 500;
 
@@ -15,16 +15,30 @@ export interface PcToPair {
   readonly open: boolean;
 }
 
+/** Which PC is meant. */
+export interface Wish {
+  /** Its address. */
+  readonly peer?: string;
+  /** Its name, where there are several. */
+  readonly to?: string;
+  /** How long to look for it, seconds. */
+  readonly wait?: number;
+}
+
 /** The PC that wants to be paired with. Throws NOBODY_FOUND with what to try, or UsageError when there are several. */
-export async function findPcToPair(context: Context, client: Client, peer: string | undefined): Promise<PcToPair> {
+export async function findPcToPair(context: Context, client: Client, wish: Wish): Promise<PcToPair> {
+  const { peer, to, wait = LOOK_SECONDS } = wish;
   if (peer !== undefined) return { target: client.at(peer), open: true };
   const { screen, signal } = context;
   screen.say("Looking for a PC that is open to pairing…");
-  const found = await look(client, signal, LOOK_MS, (devices) => devices.some(({ pairing }) => pairing));
+  const meant = (device: FoundDevice): boolean => to === undefined || device.name === to;
+  const found = (
+    await look(client, signal, wait * 1000, (devices) => devices.some((each) => each.pairing && meant(each)))
+  ).filter(meant);
   const open = found.filter(({ pairing }) => pairing);
   if (open.length > 1) {
-    const list = open.map((device) => `"${printable(device.name ?? "")}": --peer ${addressOf(device)}`).join(", ");
-    throw new UsageError(`Several PCs are open to pairing. Choose one: ${list}`);
+    const list = open.map((device) => `"${printable(device.name ?? "")}" at ${addressOf(device)}`).join(", ");
+    throw new UsageError(`Several PCs are open to pairing; choose one by --to <name> or --peer <host:port>: ${list}`);
   }
   const device = open[0] ?? (found.length === 1 ? found[0] : undefined);
   if (device) {

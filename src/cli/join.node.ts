@@ -1,27 +1,23 @@
 import type { Bond } from "#bonds/bond.js";
 import type { PeerSession } from "#device/channel.js";
 import type { Client } from "#device/client.js";
-import { keepConnected } from "#device/keepConnected.js";
 import { createClient } from "#device/open.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
 import { DiskFolder } from "#sync/folder.node.js";
 import type { SyncMode } from "#sync/messages.js";
-import { systemClock, systemRandom } from "#transport/clock.node.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
+import type { Wish } from "./findPc.node.js";
 import { FolderSync } from "./folderSync.node.js";
 import { pairWithPc } from "./pairing.node.js";
+import { listenForCommands, type Running } from "./running.node.js";
 import { printable } from "./words.js";
 
-export interface JoinOptions {
-  readonly peer?: string;
+export interface JoinOptions extends Wish {
   readonly once?: boolean;
   readonly mode: SyncMode;
 }
-
-/** Errors that end one session and are mended by the next one. */
-const PASSING = ["CLOSED", "STREAM_RESET", "IDLE", "STATELESS_RESET", "NO_VIABLE_PATH"];
 
 /** `handfast join`: pairs the first time, then keeps the folder in step until the signal aborts, or once. */
 export async function join(context: Context, path: string, options: JoinOptions): Promise<number> {
@@ -35,8 +31,13 @@ export async function join(context: Context, path: string, options: JoinOptions)
     onBroken: (error) => broken.abort(error),
   });
   try {
-    const visit = new Joining({ ...context, signal: stop }, client, folder, options);
-    return await visit.run();
+    const joining = new Joining({ ...context, signal: stop }, client, folder, options);
+    const control = await listenForCommands(context.state, joining.running());
+    try {
+      return await joining.run();
+    } finally {
+      await control?.close();
+    }
   } catch (error) {
     broken.signal.throwIfAborted();
     throw error;
@@ -51,6 +52,7 @@ class Joining {
   readonly #folder: FolderSync;
   readonly #options: JoinOptions;
   #done = false;
+  #online: string | undefined;
 
   constructor(context: Context, client: Client, folder: FolderSync, options: JoinOptions) {
     this.#context = context;
@@ -68,9 +70,7 @@ class Joining {
       screen.event({ event: "waiting", device, name: bond.name, seconds: Math.round(ms / 100) / 10 });
       screen.say(`"${printable(bond.name)}" does not answer (${error.code}); trying again by itself`);
     };
-    const ports = { clock: systemClock, random: systemRandom };
-    const sessions = keepConnected({ ...ports, client, bond: first.bond, first, signal, onWaiting });
-    for await (const peer of sessions) {
+    for await (const peer of client.stayConnected(first.bond, { first, signal, onWaiting })) {
       try {
         await this.#sync(peer);
         if (this.#done) break;
@@ -83,14 +83,26 @@ class Joining {
     return this.#folder.conflicts > 0 ? EXIT.conflicts : EXIT.ok;
   }
 
+  running(): Running {
+    const client = this.#client;
+    return {
+      ...{ role: "join", folder: this.#folder.root },
+      bonds: () => client.storedBonds().map((bond) => ({ device: client.deviceOf(bond), bond })),
+      isOnline: (device) => device === this.#online,
+      forget: (bond) => client.forget(bond),
+      drops: () => client.drops,
+    };
+  }
+
   /** The bonds that there are, or a new one. */
   async #firstSession(): Promise<PeerSession> {
     const { screen, signal } = this.#context;
     const client = this.#client;
-    const { peer, once } = this.#options;
-    const bonds = await client.bonds();
+    const { peer, once, to } = this.#options;
+    const all = await client.bonds();
+    const bonds = to === undefined ? all : all.filter(({ name }) => name === to);
     if (bonds.length === 0) {
-      const bond = await pairWithPc(this.#context, client, peer);
+      const bond = await pairWithPc(this.#context, client, this.#options);
       return await client.connect(bond, { signal });
     }
     const at = peer === undefined ? undefined : client.at(peer).addresses;
@@ -110,6 +122,7 @@ class Joining {
     const { session, device, bond } = peer;
     const { once = false, mode } = this.#options;
     const { host: address, port } = session.path;
+    this.#online = device;
     screen.event({ event: "connected", device, name: bond.name, address, port });
     screen.say(`Connected to "${printable(bond.name)}" (${address})`);
     session.on("rekeyed", ({ epoch }) => screen.event({ event: "rekeyed", device, epoch }));
@@ -119,18 +132,25 @@ class Joining {
       this.#done = once && !signal.aborted;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof HandfastError) || !PASSING.includes(error.code)) throw error;
-      if (once && !session.closeInfo) throw error;
+      // What ended with the session is mended by the next one; so is a sync that went wrong, unless it would go wrong again.
+      if (session.closeInfo) return;
+      if (once || !(error instanceof HandfastError) || isLasting(error)) throw error;
+      screen.error(error.code, error.message);
     }
   }
 
   #onClosed({ session, device, bond }: PeerSession): void {
     const { screen } = this.#context;
+    this.#online = undefined;
     const { error, reason = "" } = session.closeInfo ?? {};
     screen.event({ event: "disconnected", device, name: bond.name, reason: error?.code ?? reason });
     if (!this.#done && !this.#context.signal.aborted)
       screen.say(`Disconnected from "${printable(bond.name)}"${error ? `: ${error.message}` : ""}; reconnecting`);
   }
+}
+
+function isLasting(error: HandfastError): boolean {
+  return error.code.startsWith("FOLDER_") || error.code === "MODES_DO_NOT_FIT";
 }
 
 /** A session with whichever of the known PCs answers first. */

@@ -2,14 +2,14 @@ import type { Bond } from "#bonds/bond.js";
 import type { Client } from "#device/client.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
-import { findPcToPair, windowClosed } from "./findPc.node.js";
+import { findPcToPair, type Wish, windowClosed } from "./findPc.node.js";
 import { askDigits } from "./question.node.js";
 import { printable } from "./words.js";
 
 /** Finds the PC, shows the digits, stores the bond. The session that comes of it waits in `client.connect`. */
-export async function pairWithPc(context: Context, client: Client, peer: string | undefined): Promise<Bond> {
+export async function pairWithPc(context: Context, client: Client, wish: Wish): Promise<Bond> {
   const { screen, signal } = context;
-  const { target, open } = await findPcToPair(context, client, peer);
+  const { target, open } = await findPcToPair(context, client, wish);
   const over = new AbortController();
   const question = AbortSignal.any([signal, over.signal]);
   try {

@@ -2,7 +2,12 @@ import { createRequire } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { CommonOptions } from "./context.node.js";
 import { demo } from "./demo.node.js";
+import { devices, forget, status } from "./devices.node.js";
+import { doctor } from "./doctor.node.js";
+import { find } from "./find.node.js";
+import { LOOK_SECONDS } from "./findPc.node.js";
 import { join } from "./join.node.js";
+import { pair } from "./pair.node.js";
 import { run } from "./run.node.js";
 import { share, WINDOW_SECONDS } from "./share.node.js";
 
@@ -37,15 +42,42 @@ export function buildProgram(): Command {
   command(program, "share <folder>", "offer a folder; opens pairing when nobody is paired yet")
     .option("--pair [seconds]", "open the pairing window for this long, also for more devices (default 120)", seconds)
     .action((folder: string, options) => run(options, (context) => share(context, folder, options)));
-  command(program, "join <folder>", "find the PC, pair the first time, keep the folder in sync")
-    .option("--peer <host[:port]>", "the PC's address, where it cannot be found by itself")
+  wish(command(program, "join <folder>", "find the PC, pair the first time, keep the folder in sync"))
     .option("--once", "sync once and stop")
     .addOption(new Option("--mode <mode>", "which way files go").choices(["both", "send", "receive"]).default("send"))
     .action((folder: string, options) => run(options, (context) => join(context, folder, options)));
+  command(program, "find", "list the Handfast devices on the network")
+    .addOption(new Option("--seconds <number>", "how long to look").argParser(seconds).default(3))
+    .action((options) => run(options, (context) => find(context, options)));
+  const pairing = "pair and sync nothing; on the PC: open the window of the running share again";
+  wish(command(program, "pair", pairing)).action((options) => run(options, (context) => pair(context, options)));
+  command(program, "devices", "list the devices that this one has paired with").action((options) =>
+    run(options, devices),
+  );
+  command(program, "forget <device>", "forget a device, by its name or its id; its sessions end at once").action(
+    (device: string, options) => run(options, (context) => forget(context, device)),
+  );
+  command(program, "status", "what is running here, with its devices and what it dropped").action((options) =>
+    run(options, status),
+  );
+  command(program, "doctor", "check whether this machine can see others and be seen").action((options) =>
+    run(options, doctor),
+  );
   command(program, "demo [folder]", "a PC and a laptop on this machine, to see how it goes").action(
     (folder: string | undefined, options) => run(options, (context) => demo(context, folder)),
   );
+  for (const name of LATER) refuse(program, name);
   return program;
+}
+
+/** In the plan, but not in this version: saying so is better than "unknown command". */
+const LATER = ["conflicts", "restore", "service", "bench", "tunnel", "expose"] as const;
+
+function refuse(program: Command, name: string): void {
+  program
+    .command(`${name} [anything...]`, { hidden: true })
+    .allowUnknownOption()
+    .action(() => program.error(`error: this version of Handfast does not have "${name}" yet`));
 }
 
 function command(program: Command, usage: string, summary: string): Command {
@@ -62,6 +94,16 @@ function command(program: Command, usage: string, summary: string): Command {
       new Option("--crypto <back end>", "node:crypto where it is faster, or noble alone").choices(["node", "noble"]),
     )
     .option("--rekey <seconds>", "fresh keys after so many seconds (default 600)", seconds) as Command;
+}
+
+/** Options that say which PC is meant. */
+function wish(command: Command): Command {
+  return command
+    .option("--peer <host[:port]>", "the PC's address, where it cannot be found by itself")
+    .option("--to <name>", "the PC's name, where there are several")
+    .addOption(
+      new Option("--wait <seconds>", "how long to look for a PC to pair with").argParser(seconds).default(LOOK_SECONDS),
+    );
 }
 
 function collect(name: string, before: readonly string[] = []): readonly string[] {

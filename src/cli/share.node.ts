@@ -8,6 +8,7 @@ import { type Context, deviceName, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
 import { FolderSync } from "./folderSync.node.js";
 import { askDigits } from "./question.node.js";
+import { listenForCommands, type Running } from "./running.node.js";
 import { printable } from "./words.js";
 
 export const WINDOW_SECONDS = 120;
@@ -48,6 +49,7 @@ class Share {
     const { device, port, addresses } = server;
     const onBroken = (error: unknown): void => this.#stopped.abort(error);
     const folder = await FolderSync.open({ folder: disk, state, device, screen, onBroken });
+    const control = await listenForCommands(state, this.#running(disk.root));
     try {
       this.#listen(folder);
       screen.event({ event: "listening", port, addresses, device, name: deviceName(options) });
@@ -57,6 +59,7 @@ class Share {
       return EXIT.ok;
     } finally {
       for (const question of this.#questions.values()) question.abort();
+      await control?.close();
       await Promise.all([...this.#clients.values()].map(({ session }) => session.close()));
       await Promise.all(this.#serving);
       await folder.close();
@@ -73,7 +76,7 @@ class Share {
       screen.say(`Not paired with "${printable(peerName)}": ${error.message}`);
     });
     server.on("pairingWindow", ({ open, seconds, reason }) => {
-      if (open) screen.event({ event: "pairing-open", seconds });
+      if (open) this.#onWindowOpened(seconds);
       else this.#onWindowClosed(reason);
     });
     server.on("paired", ({ device, bond }) => {
@@ -87,8 +90,21 @@ class Share {
     server.on("error", (error) => screen.error(error.code, error.message));
   }
 
+  #running(folder: string): Running {
+    const server = this.#server;
+    return {
+      ...{ role: "share", folder, port: server.port },
+      bonds: () => server.bonds().map((bond) => ({ device: server.deviceOf(bond), bond })),
+      isOnline: (device) => this.#clients.has(device),
+      forget: (bond) => server.forget(bond),
+      pair: (seconds) => {
+        server.openPairing({ seconds });
+      },
+      drops: () => server.drops,
+    };
+  }
+
   #openWindow(pair: number | undefined): void {
-    const { screen } = this.#context;
     const server = this.#server;
     const alone = server.bonds().length === 0;
     if (pair === undefined && alone && server.failedPairings >= MAX_FAILURES)
@@ -99,6 +115,11 @@ class Share {
     if (pair === undefined && !alone) return;
     const seconds = pair ?? WINDOW_SECONDS;
     server.openPairing({ seconds });
+  }
+
+  #onWindowOpened(seconds: number): void {
+    const { screen } = this.#context;
+    screen.event({ event: "pairing-open", seconds });
     screen.say(`Pairing is open for ${seconds} s. On the other device: handfast join <folder>`);
   }
 
@@ -107,7 +128,7 @@ class Share {
     screen.event({ event: "pairing-closed", reason });
     if (reason === "success") return;
     const why = reason === "time" ? "its time is over" : reason === "tooManyTries" ? "too many tries failed" : reason;
-    screen.say(`Pairing is closed: ${why}. Open it again: stop with Ctrl-C, then handfast share <folder> --pair`);
+    screen.say(`Pairing is closed: ${why}. Open it again from another terminal: handfast pair`);
   }
 
   async #ask(request: PairingRequest): Promise<void> {

@@ -8,8 +8,9 @@ import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import { Discovered } from "./discovered.js";
 import type { Host } from "./discoveryPort.js";
+import { type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
 import { type Compare, runPairing } from "./runPairing.js";
-import type { ServerOptions } from "./server.js";
+import type { Drops, ServerOptions } from "./server.js";
 
 const CONNECT_MS = 10_000;
 
@@ -21,6 +22,7 @@ export interface Target {
 
 /** The device that joins: finds the PC, pairs once, then connects whenever it wants. */
 export class Client implements AsyncDisposable {
+  /** This device's own id: 16 hex digits, the same for ever. */
   readonly device: string;
   readonly #ports: DevicePorts;
   readonly #options: ServerOptions;
@@ -40,6 +42,17 @@ export class Client implements AsyncDisposable {
   async bonds(): Promise<readonly Bond[]> {
     await dropStale(this.#ports.store, this.#ports.clock.wall());
     return this.#ports.store.bonds();
+  }
+
+  /** The same at once, those that were never confirmed included. */
+  storedBonds(): readonly Bond[] {
+    return this.#ports.store.bonds();
+  }
+
+  /** What has been dropped and why, for `status`. */
+  get drops(): Drops {
+    const { port, drops } = this.#channel;
+    return { port: { ...port.drops }, channel: { ...drops } };
   }
 
   /** Devices on the network, as they appear. Ends when `signal` aborts. */
@@ -72,7 +85,7 @@ export class Client implements AsyncDisposable {
     options: { readonly signal?: AbortSignal; readonly at?: readonly Address[]; readonly timeoutMs?: number } = {},
   ): Promise<PeerSession> {
     options.signal?.throwIfAborted();
-    const device = deviceIdOf(this.#ports.crypto, bond.peerStatic);
+    const device = this.deviceOf(bond);
     const ready = this.#ready.get(device);
     this.#ready.delete(device);
     if (ready && !ready.session.closeInfo) return ready;
@@ -86,6 +99,26 @@ export class Client implements AsyncDisposable {
       if (tag && tagMatches(crypto, bond.irk.reveal(), tag)) onSeen(addresses.map((host) => ({ host, port })));
     };
     return discovery.browse({ onFound: look, onUpdated: look });
+  }
+
+  /** The bond with a device that discovery found, if it is one of ours. A hint, never a proof. */
+  recognise({ tag }: Pick<Host, "tag">): Bond | undefined {
+    const { store, crypto } = this.#ports;
+    return tag && store.bonds().find((bond) => tagMatches(crypto, bond.irk.reveal(), tag));
+  }
+
+  /** A session with the holder of `bond`, and another whenever one has ended: see `keepConnected`. */
+  stayConnected(
+    bond: Bond,
+    options: Omit<KeepConnectedOptions, "client" | "bond" | "clock" | "random"> = {},
+  ): AsyncGenerator<PeerSession> {
+    const { clock, random } = this.#ports;
+    return keepConnected({ ...options, client: this, bond, clock, random });
+  }
+
+  /** The id of the device that holds this bond: 16 hex digits, the same on every device that knows it. */
+  deviceOf(bond: Bond): string {
+    return deviceIdOf(this.#ports.crypto, bond.peerStatic);
   }
 
   /** Drops the bond and ends the sessions. False when there is no such bond. */

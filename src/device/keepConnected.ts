@@ -4,7 +4,6 @@ import { HandfastError } from "#kernel/errors.js";
 import { Gate } from "#kernel/gate.js";
 import type { Address, Clock, RandomSource } from "#kernel/ports.js";
 import type { PeerSession } from "./channel.js";
-import type { Client } from "./client.js";
 
 // PROTOCOL.md §3
 const FIRST_WAIT_MS = 250;
@@ -14,8 +13,18 @@ const JITTER = 0.2;
 const GOOD_SESSION_MS = 10_000;
 const MOVE_MS = 5000;
 
+/** What is needed of a client. */
+export interface Connector {
+  bonds(): Promise<readonly Bond[]>;
+  connect(
+    bond: Bond,
+    options: { readonly signal?: AbortSignal; readonly at?: readonly Address[]; readonly timeoutMs?: number },
+  ): Promise<PeerSession>;
+  watch(bond: Bond, onSeen: (addresses: readonly Address[]) => void): { close(): void };
+}
+
 export interface KeepConnectedOptions {
-  readonly client: Pick<Client, "bonds" | "connect" | "watch">;
+  readonly client: Connector;
   readonly bond: Bond;
   readonly clock: Clock;
   readonly random: RandomSource;

@@ -27,7 +27,7 @@ export interface OpenOptions {
   readonly service?: string;
   /** UDP port; 0 takes any free one. A server listens on 4760 unless told otherwise, a client on a free one. */
   readonly port?: number;
-  /** Network interfaces to use, by name; by default all that lead off this machine. */
+  /** Network interfaces to use, by name; by default those of HANDFAST_INTERFACE (`eth0,wlan0`), or all that lead off this machine. */
   readonly interfaces?: readonly string[];
   readonly crypto?: "node" | "noble";
   /** Instead of the usual limits of one epoch. */
@@ -49,7 +49,7 @@ async function open<Device>(
   port: number,
   make: (ports: DevicePorts, options: ServerOptions) => Device,
 ): Promise<Device> {
-  const { name, interfaces, rekeyLimits } = options;
+  const { name, rekeyLimits, interfaces = process.env["HANDFAST_INTERFACE"]?.split(",") } = options;
   if (!isDeviceName(name))
     throw new HandfastError(
       "BAD_NAME",

@@ -86,6 +86,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     return this.#ports.store.bonds();
   }
 
+  /** The id of the device that holds this bond: 16 hex digits, the same on every device that knows it. */
+  deviceOf(bond: Bond): string {
+    return deviceIdOf(this.#ports.crypto, bond.peerStatic);
+  }
+
   /** Lets strangers try to pair: for two minutes and three failures, unless said otherwise. */
   openPairing(options: { readonly seconds?: number; readonly attempts?: number } = {}): { close: () => void } {
     this.#responder.openWindow(options, this.#ports.clock.now());

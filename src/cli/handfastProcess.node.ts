@@ -5,12 +5,12 @@ import { HandfastError } from "#kernel/errors.js";
 import type { CliEvent } from "./events.js";
 
 const MAIN = fileURLToPath(new URL("./main.node.js", import.meta.url));
-const STEP_MS = 20_000;
+const WAIT_MS = 20_000;
 
 type Named<Name> = Extract<CliEvent, { event: Name }>;
 
 /** This very program as another process: its events as they come, its standard input for the answer. */
-export class DemoProcess {
+export class HandfastProcess {
   readonly title: string;
   readonly events: CliEvent[] = [];
   /** Resolves with how the process ended: its exit code, or the signal that ended it. */
@@ -57,7 +57,7 @@ export class DemoProcess {
     name: Name,
     fits: (event: Named<Name>) => boolean = () => true,
   ): Promise<Named<Name>> {
-    const late = AbortSignal.timeout(STEP_MS);
+    const late = AbortSignal.timeout(WAIT_MS);
     for (;;) {
       const all = this.events.filter((event): event is Named<Name> => event.event === name);
       for (let i = this.#taken.get(name) ?? 0; i < all.length; i++) {
@@ -65,10 +65,10 @@ export class DemoProcess {
         const event = all[i];
         if (event && fits(event)) return event;
       }
-      const failed = this.events.find((event) => event.event === "error");
+      const failed = name === "error" ? undefined : this.events.find((event) => event.event === "error");
       if (failed?.event === "error") throw this.#broken(`says: ${failed.message}`);
       if (this.#over) throw this.#broken(`ended before "${name}". ${this.#errors}`);
-      if (late.aborted) throw this.#broken(`did not come to "${name}" within ${STEP_MS / 1000} s`);
+      if (late.aborted) throw this.#broken(`did not come to "${name}" within ${WAIT_MS / 1000} s`);
       await new Promise<void>((resolve) => {
         const done = (): void => {
           this.#listeners.delete(done);
@@ -87,6 +87,11 @@ export class DemoProcess {
 
   answer(yes: boolean): void {
     this.#child.stdin?.write(yes ? "y\n" : "n\n");
+  }
+
+  /** No more answers. */
+  endInput(): void {
+    this.#child.stdin?.end();
   }
 
   async kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
@@ -109,6 +114,6 @@ export class DemoProcess {
   }
 
   #broken(what: string): HandfastError {
-    return new HandfastError("DEMO_FAILED", `The demo failed: ${this.title} ${what}`);
+    return new HandfastError("PROCESS_FAILED", `${this.title} ${what}`);
   }
 }

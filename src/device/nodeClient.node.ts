@@ -1,0 +1,68 @@
+import type { Bond } from "#bonds/bond.js";
+import type { Client, Target } from "./client.js";
+import type { Discovered } from "./discovered.js";
+import { NodeSession } from "./nodeSession.node.js";
+import { type OpenOptions, createClient as open } from "./open.node.js";
+import type { Compare } from "./runPairing.js";
+
+/** The device of an application on Node that finds the PC and connects. */
+export class NodeClient implements AsyncDisposable {
+  readonly #client: Client;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** This device's own id. */
+  get device(): string {
+    return this.#client.device;
+  }
+
+  /** Devices this one has paired with. */
+  bonds(): Promise<readonly Bond[]> {
+    return this.#client.bonds();
+  }
+
+  /** Devices on the network, as they appear; `first()` waits for one that is open to pairing. */
+  discover(options: { readonly signal?: AbortSignal } = {}): Discovered {
+    return this.#client.discover(options);
+  }
+
+  /** A device at a known address: `host:port`, or `host` for the default port. */
+  at(address: string): Target {
+    return this.#client.at(address);
+  }
+
+  /** Pairs with the PC at `target`. `compare` asks the person; `false` ends it on both sides. Throws PairingError. */
+  async pair(target: Target, options: { readonly compare: Compare; readonly signal?: AbortSignal }): Promise<Bond> {
+    return (await this.#client.pair(target, options)).bond;
+  }
+
+  /** A session with the holder of `bond`. Throws NotReachableError, PeerForgotUsError. */
+  async connect(bond: Bond, options: { readonly signal?: AbortSignal } = {}): Promise<NodeSession> {
+    return new NodeSession(await this.#client.connect(bond, options));
+  }
+
+  /** A session, and another whenever one has ended, until the signal aborts. Throws PeerForgotUsError. */
+  async *stayConnected(bond: Bond, options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<NodeSession> {
+    for await (const peer of this.#client.stayConnected(bond, options)) yield new NodeSession(peer);
+  }
+
+  /** Drops the bond and ends the sessions. */
+  forget(bond: Bond): Promise<boolean> {
+    return this.#client.forget(bond);
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/** Opens a client device. Throws StateError, PortUnavailableError, HandfastError BAD_NAME. */
+export async function createClient(options: OpenOptions): Promise<NodeClient> {
+  return new NodeClient(await open(options));
+}

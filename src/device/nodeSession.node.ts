@@ -1,0 +1,87 @@
+import type { Address } from "#kernel/ports.js";
+import type { CloseInfo } from "#transport/closing.js";
+import { StreamDuplex } from "#transport/duplex.node.js";
+import type { Session, SessionEvents } from "#transport/session.js";
+import type { PeerSession } from "./channel.js";
+
+/** The device at the other end, as its bond names it. */
+export interface Peer {
+  /** 16 hex digits: the same for ever. The name is only a label. */
+  readonly id: string;
+  readonly name: string;
+  readonly platform: string;
+}
+
+/** A session as Node programs like it: its streams are Duplex streams. Both ends have proved who they are. */
+export class NodeSession implements AsyncDisposable {
+  readonly peer: Peer;
+  readonly #session: Session;
+
+  constructor({ session, bond, device }: PeerSession) {
+    this.peer = { id: device, name: bond.name, platform: bond.platform };
+    this.#session = session;
+  }
+
+  /** Where the peer is now. */
+  get path(): Address {
+    return this.#session.path;
+  }
+
+  /** Resolves, never rejects, when the session is over. */
+  get closed(): Promise<CloseInfo> {
+    return this.#session.closed;
+  }
+
+  /** A new stream; waits while the peer allows no more. `priority`: 0 (urgent) to 7. */
+  async openStream(options: { readonly priority?: number; readonly signal?: AbortSignal } = {}): Promise<StreamDuplex> {
+    return new StreamDuplex(await this.#session.openStream(options), this.path);
+  }
+
+  /** Streams that the peer opens, in order. Ends with the session. */
+  async *incomingStreams(): AsyncGenerator<StreamDuplex> {
+    for await (const stream of this.#session.incomingStreams()) yield new StreamDuplex(stream, this.path);
+  }
+
+  /** Unreliable message; false when it is larger than `maxDatagramSize` or the session is over. */
+  sendDatagram(bytes: Uint8Array): boolean {
+    return this.#session.sendDatagram(bytes);
+  }
+
+  get maxDatagramSize(): number {
+    return this.#session.maxDatagramSize;
+  }
+
+  /** Datagrams from the peer. Ends with the session. */
+  datagrams(): AsyncIterable<Uint8Array> {
+    return this.#session.datagrams();
+  }
+
+  /** Fresh keys now; resolves when both ends use them. */
+  rekey(): Promise<{ readonly epoch: number }> {
+    return this.#session.rekey();
+  }
+
+  /** `length` bytes that only the two ends know, bound to `label`. */
+  exportKey(label: string, length: number): Uint8Array {
+    return this.#session.exportKey(label, length);
+  }
+
+  on<Name extends keyof SessionEvents>(name: Name, listener: (...values: SessionEvents[Name]) => unknown): this {
+    this.#session.on(name, listener);
+    return this;
+  }
+
+  off<Name extends keyof SessionEvents>(name: Name, listener: (...values: SessionEvents[Name]) => unknown): this {
+    this.#session.off(name, listener);
+    return this;
+  }
+
+  /** Sends what was written (for two seconds at most), then says goodbye. */
+  close(options: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
+    return this.#session.close(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

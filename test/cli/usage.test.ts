@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { TwoDevices } from "./devices.js";
+
+const MAIN = "dist/src/cli/main.node.js";
+
+function handfast(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+    timeout: 30_000,
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+test("a command that does not exist: the nearest name, exit 2", () => {
+  const { code, err } = handfast(["jion"]);
+  assert.equal(code, 2);
+  assert.match(err, /Did you mean join/);
+});
+
+for (const args of [
+  ["join"],
+  ["share", "a", "b"],
+  ["join", ".", "--mode", "sideways"],
+  ["share", ".", "--port", "70000"],
+  ["tunnel", "1:2:3"],
+  [],
+])
+  test(`wrong usage: ${args.join(" ") || "(nothing)"}`, () => {
+    const { code, out } = handfast(args);
+    assert.equal(code, 2);
+    assert.equal(out, "");
+  });
+
+test("help and version go to standard output and succeed", () => {
+  const help = handfast(["--help"]);
+  assert.equal(help.code, 0);
+  assert.match(help.out, /handfast join ~\/Photos/);
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+  assert.equal(handfast(["--version"]).out, `${version}\n`);
+});
+
+test("a folder that does not exist is named", (t) => {
+  const { base } = new TwoDevices(t);
+  for (const command of ["share", "join"]) {
+    const { code, err } = handfast([command, join(base, "nowhere"), "--state", join(base, "s")]);
+    assert.equal(code, 2);
+    assert.match(err, /There is no folder .*nowhere/);
+  }
+});
+
+test("nobody found: exit 3 and what to try", async (t) => {
+  const devices = new TwoDevices(t);
+  const laptop = devices.join("--to", "nobody at all", "--wait", "1");
+  assert.equal(await laptop.ended, 3);
+  const { code, message } = await laptop.next("error");
+  assert.equal(code, "NOBODY_FOUND");
+  assert.match(message, /handfast share.*--peer/s);
+});
+
+test("a state directory in use says by which process", async (t) => {
+  const devices = new TwoDevices(t);
+  await devices.share();
+  const second = devices.run("pc", ["share", devices.pcFolder, "--port", "0"]);
+  assert.equal(await second.ended, 1);
+  const { code, message } = await second.next("error");
+  assert.equal(code, "STATE_IN_USE");
+  assert.match(message, /process \d+/);
+});
+
+test("status and find beside a running share", async (t) => {
+  const devices = new TwoDevices(t);
+  await devices.share();
+  const status = devices.run("pc", ["status"]);
+  const { running } = (await status.next("status")) as unknown as { running: { role: string; folder: string } };
+  assert.deepEqual([running.role, running.folder], ["share", devices.pcFolder]);
+  const find = devices.run("laptop", ["find", "--seconds", "2"]);
+  await find.next("found", ({ name, pairing }) => name === devices.pcName && pairing);
+  assert.equal(await find.ended, 0);
+});
+
+test("Ctrl-C while looking: exit 130", async (t) => {
+  const devices = new TwoDevices(t);
+  const { pc, peer } = await devices.share();
+  const laptop = devices.join("--peer", peer);
+  await laptop.next("pairing");
+  assert.equal(await laptop.kill("SIGINT"), 130);
+  assert.equal((await pc.next("pairing-failed")).code, "PAIRING_CANCELLED");
+});

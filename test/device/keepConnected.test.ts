@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { PeerSession } from "#device/channel.js";
+import { HandfastError } from "#kernel/errors.js";
+import { DeviceWorld, LAPTOP, PC } from "./deviceWorld.js";
+
+/** The next session, which must come. */
+async function next(world: DeviceWorld, sessions: AsyncGenerator<PeerSession>): Promise<PeerSession> {
+  const { value, done } = await world.settled(sessions.next());
+  assert.notEqual(done, true);
+  return value as PeerSession;
+}
+
+test("a PC that is away is tried ever more seldom, and found when it is back", async () => {
+  const world = new DeviceWorld(1);
+  const bond = await world.pair();
+  const waits: number[] = [];
+  const sessions = world.client.stayConnected(bond, { onWaiting: ({ ms }) => waits.push(ms) });
+  const first = await next(world, sessions);
+  world.silence(PC);
+  const second = sessions.next();
+  assert.ok(await world.clock.runUntilAsync(() => waits.length === 8, 600_000));
+  world.network.tap = undefined;
+  const { value: again } = await world.settled(second);
+  assert.notEqual(again.session, first.session);
+  assert.ok(first.session.closeInfo);
+  for (const [i, wait] of waits.slice(0, 8).entries()) {
+    const middle = Math.min(250 * 2 ** i, 10_000);
+    assert.ok(wait >= middle * 0.8 && wait <= middle * 1.2, `wait ${i}: ${wait}`);
+  }
+});
+
+test("a PC that comes back at another address is taken there at once, long before the old session is given up", async () => {
+  const world = new DeviceWorld(2);
+  const bond = await world.pair();
+  const sessions = world.client.stayConnected(bond);
+  const first = await next(world, sessions);
+  world.silence(PC);
+  world.startPc({ host: PC.host, port: 6000 });
+  const began = world.clock.now();
+  world.announce([PC.host], 6000);
+  const moved = await next(world, sessions);
+  assert.equal(moved.session.path.port, 6000);
+  assert.ok(world.clock.now() - began < 2000);
+  assert.equal(first.session.closeInfo?.remote, false);
+});
+
+test("an announcement at the address in use changes nothing, nor does a liar's", async () => {
+  const world = new DeviceWorld(3);
+  const bond = await world.pair();
+  const sessions = world.client.stayConnected(bond);
+  const { session } = await next(world, sessions);
+  world.announce([PC.host], PC.port);
+  world.announce(["10.6.6.6"], 666);
+  await world.clock.runUntilAsync(() => false, 20_000);
+  assert.equal(session.closeInfo, undefined);
+  assert.equal(world.sessions.length, 1);
+  await world.settled(session.close());
+  assert.equal((await next(world, sessions)).session.path.host, PC.host);
+});
+
+test("seen while waiting: tried at once", async () => {
+  const world = new DeviceWorld(4);
+  const bond = await world.pair();
+  let waiting = 0;
+  const sessions = world.client.stayConnected(bond, { onWaiting: () => waiting++ });
+  await next(world, sessions);
+  world.silence(PC);
+  const second = sessions.next();
+  assert.ok(await world.clock.runUntilAsync(() => waiting === 7, 600_000));
+  world.startPc({ host: PC.host, port: 6001 });
+  world.announce([PC.host], 6001);
+  const began = world.clock.now();
+  assert.equal((await world.settled(second)).value.session.path.port, 6001);
+  assert.ok(world.clock.now() - began < 1000);
+});
+
+test("a PC that forgot this device ends it", async () => {
+  const world = new DeviceWorld(5);
+  const bond = await world.pair();
+  const sessions = world.client.stayConnected(bond);
+  await next(world, sessions);
+  const [there] = world.pc.bonds();
+  assert.ok(there);
+  await world.settled(world.pc.forget(there));
+  await assert.rejects(
+    world.settled(sessions.next()),
+    (error: unknown) => error instanceof HandfastError && error.code === "PEER_FORGOT_US",
+  );
+});
+
+test("a device forgotten here is not dialled any more", async () => {
+  const world = new DeviceWorld(6);
+  const bond = await world.pair();
+  const sessions = world.client.stayConnected(bond);
+  await next(world, sessions);
+  await world.settled(world.client.forget(bond));
+  await assert.rejects(
+    world.settled(sessions.next()),
+    (error: unknown) => error instanceof HandfastError && error.code === "NOT_PAIRED",
+  );
+});
+
+test("the signal ends it, also in the middle of a wait", async () => {
+  const world = new DeviceWorld(7);
+  const bond = await world.pair();
+  const stop = new AbortController();
+  let waiting = 0;
+  const sessions = world.client.stayConnected(bond, { signal: stop.signal, onWaiting: () => waiting++ });
+  await next(world, sessions);
+  world.silence(LAPTOP);
+  const second = sessions.next();
+  assert.ok(await world.clock.runUntilAsync(() => waiting === 3, 600_000));
+  stop.abort();
+  assert.equal((await world.settled(second)).done, true);
+});
