@@ -117,7 +117,7 @@ export class SendSide {
   }
 
   onResetSent(): void {
-    if (this.#reset) this.#reset.state = "sent";
+    if (this.#reset?.state === "due") this.#reset.state = "sent";
   }
 
   onResetAcked(): void {
