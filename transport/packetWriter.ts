@@ -191,7 +191,7 @@ export class PacketWriter {
       else if (frame.kind === "crypto") crypto.sending.onLost(frame.offset, frame.length);
       else if (frame.kind === "maxData") due.maxData = true;
       else if (frame.kind === "maxStreams") streams.onGrantLost(frame.unidirectional);
-      else if (frame.kind === "rekeyRequest") due.rekeyRequest ??= frame.epoch;
+      else if (frame.kind === "rekeyRequest") due.rekeyRequest = Math.max(due.rekeyRequest ?? 0, frame.epoch);
     }
   }
 
