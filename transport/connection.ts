@@ -232,7 +232,7 @@ export class Connection {
       window: congestion.window,
       bytesInFlight: recovery.bytesInFlight,
       packetsLost: recovery.lostPackets,
-      epoch: this.#options.protection.sendEpoch,
+      epoch: this.#options.rekey.epoch,
       streams: streams.size,
     };
   }

@@ -33,11 +33,10 @@ export class PacketWriter {
   /** True when an ack-eliciting packet would have something to say. `restricted`: only keys may be spoken of. */
   hasWork(restricted: boolean): boolean {
     const { crypto, due, datagramsOut } = this.#parts;
-    if (crypto.sending.unsent > 0 || crypto.sending.hasLost || due.ping) return true;
+    if (crypto.sending.unsent > 0 || crypto.sending.hasLost || due.ping || due.rekeyRequest !== undefined) return true;
     if (restricted) return false;
     return (
       due.maxData ||
-      due.rekeyRequest !== undefined ||
       datagramsOut.size > 0 ||
       this.#streamControlDue() ||
       this.#parts.sendQueue.next(this.#canSendStream) !== undefined
@@ -55,6 +54,7 @@ export class PacketWriter {
   fill(out: ByteWriter, frames: SentFrame[], restricted: boolean, now: Instant): void {
     const start = out.offset;
     this.#crypto(out, frames);
+    this.#rekeyRequest(out, frames);
     if (!restricted) {
       this.#control(out, frames, now);
       this.#streamControl(out, frames, now);
@@ -74,13 +74,16 @@ export class PacketWriter {
     frames.push({ kind: "crypto", ...run });
   }
 
+  #rekeyRequest(out: ByteWriter, frames: SentFrame[]): void {
+    const { due } = this.#parts;
+    if (due.rekeyRequest === undefined) return;
+    writeNumbers(out, FRAME.REKEY_REQUEST, due.rekeyRequest);
+    frames.push({ kind: "rekeyRequest", epoch: due.rekeyRequest });
+    due.rekeyRequest = undefined;
+  }
+
   #control(out: ByteWriter, frames: SentFrame[], now: Instant): void {
     const { due, receiveWindow, streams, rtt } = this.#parts;
-    if (due.rekeyRequest !== undefined) {
-      writeNumbers(out, FRAME.REKEY_REQUEST, due.rekeyRequest);
-      frames.push({ kind: "rekeyRequest", epoch: due.rekeyRequest });
-      due.rekeyRequest = undefined;
-    }
     if (due.maxData) {
       writeNumbers(out, FRAME.MAX_DATA, receiveWindow.announce(now, rtt.smoothed));
       frames.push({ kind: "maxData" });
@@ -204,7 +207,7 @@ export class PacketWriter {
       else if (frame.kind === "crypto") crypto.sending.onLost(frame.offset, frame.length);
       else if (frame.kind === "maxData") due.maxData = true;
       else if (frame.kind === "maxStreams") streams.onGrantLost(frame.unidirectional);
-      else if (frame.kind === "rekeyRequest") due.rekeyRequest ??= frame.epoch;
+      else if (frame.kind === "rekeyRequest") due.rekeyRequest = Math.max(due.rekeyRequest ?? 0, frame.epoch);
     }
   }
 

@@ -36,15 +36,19 @@ export class ReceiveSide {
     return this.#finalSize !== undefined && this.#bytes.contiguous === this.#finalSize;
   }
 
+  get knowsSize(): boolean {
+    return this.#finalSize !== undefined;
+  }
+
   /** Nothing more will be received or read. */
   get settled(): boolean {
     // Who was told to stop may have sent all already: then no reset follows, and its end is as good.
-    const unwanted = this.stopped && this.#finalSize !== undefined;
+    const unwanted = this.stopped && this.knowsSize;
     return this.#resetCode !== undefined || unwanted || (this.complete && this.#ended);
   }
 
   get stopDue(): number | undefined {
-    return this.#stopDue && this.#finalSize === undefined && this.#resetCode === undefined ? this.#stopCode : undefined;
+    return this.#stopDue && !this.knowsSize && this.#resetCode === undefined ? this.#stopCode : undefined;
   }
 
   /** True while the peer still needs credit from us. */

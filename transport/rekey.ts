@@ -64,6 +64,11 @@ export class Rekey {
     this.#use = new EpochUse(this.#limits, options.random, options.now);
   }
 
+  /** The newest epoch that both ends have proved to hold. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   /** The hard limit is reached: only keys, ACKs and PINGs may be sent until there are fresh ones. */
   get restricted(): boolean {
     return this.#restrictedSince !== undefined;

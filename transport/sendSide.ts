@@ -89,6 +89,7 @@ export class SendSide {
 
   /** The next run of at most `room` bytes, of which at most `credit` were never sent. */
   next(room: number, credit: number): StreamRun | undefined {
+    if (this.#reset) return undefined;
     const sent = this.#buffer.sent;
     const run = this.#buffer.next(room, Math.min(this.#limit, sent + credit));
     if (run) return { ...run, fin: this.#finished && run.offset + run.length === this.#buffer.written };
@@ -116,7 +117,7 @@ export class SendSide {
   }
 
   onResetSent(): void {
-    if (this.#reset) this.#reset.state = "sent";
+    if (this.#reset?.state === "due") this.#reset.state = "sent";
   }
 
   onResetAcked(): void {

@@ -54,7 +54,9 @@ export class VirtualClock implements Clock {
     for (;;) {
       await settle();
       if (done()) return true;
-      if (!this.step(limit)) return false;
+      if (this.step(limit)) continue;
+      this.#now = Math.max(this.#now, limit);
+      return false;
     }
   }
 

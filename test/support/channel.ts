@@ -20,8 +20,10 @@ export class ChannelEnd {
   readonly socket: SimulatedSocket;
   readonly sessions: Session[] = [];
   readonly events: EndpointEvent[] = [];
+  readonly options: EndpointOptions;
 
   constructor(world: ChannelWorld, address: Address, options: EndpointOptions) {
+    this.options = options;
     this.endpoint = new Endpoint(options);
     this.socket = world.network.socket(address);
     this.pump = new Pump(this.endpoint, this.socket, world.clock, () => this.#progress(world, options.crypto));
@@ -60,7 +62,7 @@ export class ChannelWorld {
   readonly psk: Uint8Array;
   readonly serverKey: KeyPair;
   readonly clientKey: KeyPair;
-  readonly server: ChannelEnd;
+  server: ChannelEnd;
   readonly client: ChannelEnd;
   /** What the server finds for the client's key. */
   bond: { psk: Uint8Array; id: string } | "forgotten" | undefined;
@@ -79,7 +81,8 @@ export class ChannelWorld {
       resetKey: this.random.bytes(32),
       now: this.clock.now(),
     };
-    const lookup: EndpointOptions["lookup"] = (key) => (equal(key, this.clientKey.public) ? this.bond : undefined);
+    const lookup: EndpointOptions["lookup"] = (key) =>
+      equal(key, this.clientKey.public) ? this.bond : this.others.find((other) => equal(other.key, key))?.bond;
     this.server = new ChannelEnd(this, SERVER, {
       ...shared,
       identity: this.serverKey,
@@ -95,6 +98,22 @@ export class ChannelWorld {
       ...options.endpoint,
     });
   }
+
+  /** The server's process ends without a word and starts anew; only what lies on its disk is still there. */
+  restartServer(overrides: Partial<EndpointOptions> = {}): void {
+    this.server.pump.stop();
+    this.server = new ChannelEnd(this, SERVER, { ...this.server.options, ...overrides, now: this.clock.now() });
+  }
+
+  /** Another client with a bond of its own. */
+  addClient(address: Address, id: string): ChannelEnd {
+    const identity = this.crypto.x25519KeyPair(this.random.bytes(32));
+    this.others.push({ key: identity.public, bond: { psk: this.random.bytes(32), id } });
+    return new ChannelEnd(this, address, { ...this.client.options, identity, now: this.clock.now() });
+  }
+
+  readonly others: { readonly key: Uint8Array; readonly bond: { readonly psk: Uint8Array; readonly id: string } }[] =
+    [];
 
   /** Starts the client's dial. */
   dial(

@@ -1,30 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { concat } from "#kernel/bytes.js";
-import type { Session } from "#transport/session.js";
-import type { SessionStream } from "#transport/sessionStream.js";
 import { TERRIBLE_LINK } from "../simulation/network.js";
 import { withSeeds } from "../simulation/seeds.js";
 import { ChannelWorld } from "../support/channel.js";
-
-async function readAll(stream: SessionStream): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for (let bytes = await stream.read(); bytes; bytes = await stream.read()) parts.push(bytes);
-  return concat(...parts);
-}
-
-async function firstOf<T>(iterable: AsyncIterable<T>): Promise<T> {
-  for await (const value of iterable) return value;
-  throw new Error("nothing came");
-}
-
-async function transfer(client: Session, server: Session, bytes: Uint8Array): Promise<Uint8Array> {
-  const received = (async () => readAll(await firstOf(server.incomingStreams())))();
-  const stream = await client.openStream();
-  await stream.write(bytes);
-  await stream.end();
-  return received;
-}
+import { firstOf, readAll, transfer } from "../support/streams.js";
 
 test("a stream carries bytes both ways and ends", async () => {
   const world = new ChannelWorld({ seed: 1 });

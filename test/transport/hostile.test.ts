@@ -1,0 +1,216 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nativeCrypto } from "#crypto/native.node.js";
+import { concat } from "#kernel/bytes.js";
+import type { Address } from "#kernel/ports.js";
+import type { SeededRandom } from "../simulation/seededRandom.js";
+import { withSeeds } from "../simulation/seeds.js";
+import { type ChannelEnd, ChannelWorld, CLIENT, SERVER, type WorldOptions } from "../support/channel.js";
+import { withoutMacs, withoutTags } from "../support/crypto.js";
+import { transfer } from "../support/streams.js";
+
+const STRANGER: Address = { host: "10.0.0.66", port: 6666 };
+const DATAGRAMS = 20_000;
+
+interface Recorded {
+  readonly world: ChannelWorld;
+  /** What went over the wire, by who sent it. */
+  readonly sent: { readonly bytes: Uint8Array; readonly from: Address }[];
+}
+
+function recorded(options: WorldOptions): Recorded {
+  const world = new ChannelWorld(options);
+  const sent: Recorded["sent"] = [];
+  world.network.tap = (bytes, from) => {
+    sent.push({ bytes, from });
+    return [bytes];
+  };
+  return { world, sent };
+}
+
+const isData = (bytes: Uint8Array): boolean => (bytes[0] ?? 0) >> 6 === 1;
+
+/** A world in each state of PROTOCOL.md §2, with what was heard on the wire until then. */
+const STATES: Readonly<Record<string, (seed: number) => Promise<Recorded>>> = {
+  "nobody there yet": async (seed) => recorded({ seed }),
+  dialling: async (seed) => {
+    const story = recorded({ seed });
+    story.world.network.tap = (bytes, from) => {
+      story.sent.push({ bytes, from });
+      return [];
+    };
+    story.world.dial();
+    return story;
+  },
+  "half-open": async (seed) => {
+    const story = recorded({ seed });
+    story.world.network.tap = (bytes, from) => {
+      story.sent.push({ bytes, from });
+      return isData(bytes) ? [] : [bytes];
+    };
+    story.world.dial();
+    await story.world.clock.runUntilAsync(() => story.world.client.session !== undefined, 100);
+    return story;
+  },
+  live: async (seed) => {
+    const story = recorded({ seed });
+    const { client, server } = await story.world.connected();
+    await story.world.until(transfer(client, server, story.world.random.bytes(20_000)));
+    await story.world.clock.runUntilAsync(() => false, 500);
+    return story;
+  },
+  rekeyed: async (seed) => {
+    const story = await (STATES["live"] as (seed: number) => Promise<Recorded>)(seed);
+    const { client } = story.world.client.sessions[0] ? { client: story.world.client.sessions[0] } : assert.fail();
+    await story.world.until(client.rekey());
+    await story.world.clock.runUntilAsync(() => false, 50);
+    return story;
+  },
+  closing: async (seed) => {
+    const story = await (STATES["live"] as (seed: number) => Promise<Recorded>)(seed);
+    const { world } = story;
+    world.network.tap = (bytes, from) => {
+      story.sent.push({ bytes, from });
+      return [];
+    };
+    void world.client.session?.close();
+    await world.clock.runUntilAsync(() => false, 2);
+    return story;
+  },
+};
+
+function mutate(story: Recorded, random: SeededRandom): Uint8Array {
+  const base = story.sent[random.integer(story.sent.length)]?.bytes ?? random.bytes(60);
+  const bytes = base.slice();
+  switch (random.integer(8)) {
+    case 0: {
+      const noise = random.bytes(random.integer(1500));
+      if (noise.length > 0 && random.chance(0.7)) noise[0] = 0x40 | ((noise[0] ?? 0) & 0xbf);
+      return noise;
+    }
+    case 1:
+      return bytes.subarray(0, random.integer(bytes.length + 1));
+    case 2:
+      return concat(bytes, random.bytes(1 + random.integer(100)));
+    case 3:
+      return concat(bytes, random.bytes(60_000)).subarray(0, 65_507);
+    case 4: // replayed, or reflected to its own sender
+      return bytes;
+    case 5: {
+      // Two packets spliced.
+      const other = story.sent[random.integer(story.sent.length)]?.bytes ?? bytes;
+      const at = random.integer(Math.min(bytes.length, other.length));
+      return concat(bytes.subarray(0, at), other.subarray(at));
+    }
+    default:
+      for (let flips = 1 + random.integer(3); flips > 0; flips--) {
+        const at = random.integer(bytes.length);
+        bytes[at] = (bytes[at] ?? 0) ^ (1 << random.integer(8));
+      }
+      return bytes;
+  }
+}
+
+function answersTo(end: ChannelEnd, bytes: Uint8Array, from: Address, now: number): number {
+  end.endpoint.receive(bytes, from, now);
+  let answered = 0;
+  for (let reply = end.endpoint.nextDatagram(now); reply; reply = end.endpoint.nextDatagram(now))
+    answered += reply.bytes.length;
+  return answered;
+}
+
+const total = (drops: object): number => Object.values(drops).reduce((sum: number, count: number) => sum + count, 0);
+
+for (const [state, make] of Object.entries(STATES))
+  test(`hostile datagrams while ${state}: no crash, no answer larger than the question`, async () => {
+    await withSeeds(1, async (seed) => {
+      const story = await make(seed);
+      const { world } = story;
+      const now = world.clock.now();
+      for (const end of [world.server, world.client])
+        for (let left = end.endpoint.nextDatagram(now); left; left = end.endpoint.nextDatagram(now)) {}
+      const counted = total(world.server.endpoint.drops) + total(world.client.endpoint.drops);
+      const { random } = world;
+      for (let i = 0; i < DATAGRAMS / Object.keys(STATES).length; i++) {
+        const end = random.chance(0.5) ? world.server : world.client;
+        const from = [STRANGER, CLIENT, SERVER][random.integer(3)] ?? STRANGER;
+        const bytes = mutate(story, random);
+        // What was recorded while the link was cut never arrived: it is the real thing, not an attack.
+        if (state !== "live" && state !== "rekeyed" && story.sent.some((seen) => Buffer.from(seen.bytes).equals(bytes)))
+          continue;
+        const answered = answersTo(end, bytes, from, now + i / 100);
+        assert.ok(answered <= bytes.length, `${answered} bytes in answer to ${bytes.length}`);
+      }
+      const dropped = total(world.server.endpoint.drops) + total(world.client.endpoint.drops) - counted;
+      assert.ok(dropped > (DATAGRAMS / Object.keys(STATES).length) * 0.7, `${dropped} were counted`);
+      if (state === "live" || state === "rekeyed") await stillAlive(world);
+    });
+  });
+
+async function stillAlive(world: ChannelWorld): Promise<void> {
+  const { session: client } = world.client;
+  const { session: server } = world.server;
+  assert.ok(client && server && !client.closeInfo && !server.closeInfo);
+  assert.deepEqual(client.path, SERVER);
+  assert.deepEqual(server.path, CLIENT);
+  const bytes = world.random.bytes(10_000);
+  const received = await world.until(transfer(client, server, bytes));
+  assert.ok(Buffer.from(received).equals(bytes));
+}
+
+test("memory does not grow with the number of hostile datagrams", async () => {
+  const { world, sent } = await (STATES["live"] as (seed: number) => Promise<Recorded>)(3);
+  const { random } = world;
+  const now = world.clock.now();
+  const flood = (count: number): void => {
+    for (let i = 0; i < count; i++)
+      answersTo(
+        world.server,
+        mutate({ world, sent }, random),
+        { host: `10.1.${i % 256}.${(i >> 8) % 256}`, port: i },
+        now + i,
+      );
+  };
+  flood(2_000);
+  const before = process.memoryUsage().heapUsed;
+  flood(6_000);
+  assert.ok(process.memoryUsage().heapUsed - before < 30 * 1024 * 1024);
+});
+
+test("without mac1 any stranger would get an answer", () => {
+  for (const [crypto, answered] of [
+    [nativeCrypto, false],
+    [withoutMacs(nativeCrypto), true],
+  ] as const) {
+    const world = new ChannelWorld({ seed: 71, crypto });
+    // A scanner's Init: its mac is what the twin takes for one.
+    const scan = concat(Uint8Array.of(0xc0, 0x48, 0x46, 0, 1), world.random.bytes(1200 - 5 - 32), new Uint8Array(32));
+    // Under load even a stranger would be answered with a Cookie: exhaust the source's bucket first.
+    let bytes = 0;
+    for (let i = 0; i < 10; i++) {
+      scan[20] = i;
+      bytes += answersTo(world.server, scan, STRANGER, world.clock.now());
+    }
+    assert.equal(bytes > 0, answered);
+  }
+});
+
+test("without the tag anybody on the wire could write into the channel", async () => {
+  for (const [crypto, altered] of [
+    [nativeCrypto, false],
+    [withoutTags(nativeCrypto), true],
+  ] as const) {
+    const world = new ChannelWorld({ seed: 72, crypto });
+    world.network.tap = (bytes) => {
+      if (!isData(bytes) || bytes.length < 600) return [bytes];
+      const bad = bytes.slice();
+      bad[500] = (bad[500] ?? 0) ^ 0xff;
+      // The honest packet comes second: too late if the edited one was taken.
+      return [bad, bytes];
+    };
+    const { client, server } = await world.connected();
+    const bytes = world.random.bytes(5_000);
+    const received = await world.until(transfer(client, server, bytes), 60_000);
+    assert.equal(Buffer.from(received).equals(bytes), !altered);
+  }
+});
