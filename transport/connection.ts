@@ -2,6 +2,7 @@ import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/p
 import { type CloseInfo, Closing } from "./closing.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
+import type { DatagramPool } from "./datagramPool.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
@@ -27,6 +28,8 @@ export interface ConnectionOptions {
   readonly maxDatagram?: number;
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
+  /** Shared by all connections of one socket. */
+  readonly pool: DatagramPool;
 }
 
 export type ConnectionEvent =

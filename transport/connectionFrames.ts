@@ -56,8 +56,9 @@ export class ConnectionFrames implements FrameSink {
   }
 
   onAck(frame: AckFrame): void {
-    const { acked, lost } = this.#parts.recovery.onAck(frame, this.#now);
+    const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
     for (const packet of lost) this.#writer.onLost(packet.frames);
+    for (const packet of late) this.#writer.onAcked(packet.frames);
     for (const packet of acked) this.#writer.onAcked(packet.frames);
   }
 

@@ -4,6 +4,7 @@ import type { Address, Instant, Machine, OutgoingDatagram, RandomSource } from "
 import { type Accepted, Acceptor, type InitDrops, type Lookup } from "./acceptor.js";
 import { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
+import { DatagramPool } from "./datagramPool.js";
 import { Dial, type DialResult, drawCid } from "./dial.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
@@ -96,6 +97,7 @@ export class Endpoint implements Machine {
   readonly #resets = new TokenBuckets(10, 10);
   readonly #gone: PacketDrops = { short: 0, epoch: 0, duplicate: 0, forged: 0 };
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
+  readonly #pool = new DatagramPool();
   #nextHandle = 1;
 
   constructor(options: EndpointOptions) {
@@ -303,6 +305,7 @@ export class Endpoint implements Machine {
     });
     const connection = new Connection({
       ...{ role, protection, rekey, local, peer, path, random, now, keepAlive },
+      pool: this.#pool,
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });

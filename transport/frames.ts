@@ -42,6 +42,12 @@ export interface AckFrame {
   readonly ranges: readonly number[];
 }
 
+/** Whether an ACK's ranges hold this number. */
+export function covers(ranges: readonly number[], number: number): boolean {
+  for (let i = 0; i < ranges.length; i += 2) if (number >= (ranges[i] ?? 0)) return number <= (ranges[i + 1] ?? -1);
+  return false;
+}
+
 export interface CloseFrame {
   readonly application: boolean;
   readonly code: number;

@@ -3,18 +3,25 @@ import type { Instant } from "#kernel/ports.js";
 const BURST_MS = 2;
 const MIN_BURST_PACKETS = 10;
 const MAX_BURST_PACKETS = 64;
+/** Whatever the packets' size: what a receiver's default socket buffer takes while its program is busy. */
+const MIN_BURST_BYTES = 64 * 1024;
+const MAX_BURST_BYTES = 128 * 1024;
 /** Below a Node timer's granularity waiting costs more than it saves. */
 const MIN_WAIT_MS = 1;
 
-/** Token bucket over the congestion window: RFC 9002 §7.7. */
+/** Token bucket that spreads a window over its round trip: RFC 9002 §7.7. */
 export class Pacer {
-  readonly #maxDatagram: number;
+  #maxDatagram: number;
   #tokens: number;
   #at: Instant | undefined;
 
   constructor(maxDatagram: number) {
     this.#maxDatagram = maxDatagram;
-    this.#tokens = MIN_BURST_PACKETS * maxDatagram;
+    this.#tokens = this.#smallestBurst;
+  }
+
+  setMaxDatagram(size: number): void {
+    this.#maxDatagram = size;
   }
 
   /** When the next full packet may go; `now` or earlier: at once. `rate` in bytes per millisecond. */
@@ -31,14 +38,18 @@ export class Pacer {
   #refill(now: Instant, rate: number): void {
     const elapsed = now - (this.#at ?? now);
     this.#at = now;
-    const low = MIN_BURST_PACKETS * this.#maxDatagram;
-    const high = MAX_BURST_PACKETS * this.#maxDatagram;
+    const low = this.#smallestBurst;
+    const high = Math.max(low, Math.min(MAX_BURST_PACKETS * this.#maxDatagram, MAX_BURST_BYTES));
     const capacity = Math.min(Math.max(rate * BURST_MS, low), high);
     this.#tokens = Math.min(this.#tokens + elapsed * rate, capacity);
+  }
+
+  get #smallestBurst(): number {
+    return Math.max(2 * this.#maxDatagram, Math.min(MIN_BURST_PACKETS * this.#maxDatagram, MIN_BURST_BYTES));
   }
 }
 
 /** Bytes per millisecond for a window over a round trip: faster than the window, so that pacing never limits it. */
-export function pacingRate(window: number, smoothedRttMs: number, inSlowStart: boolean): number {
+export function windowRate(window: number, smoothedRttMs: number, inSlowStart: boolean): number {
   return ((inSlowStart ? 2 : 1.25) * window) / Math.max(smoothedRttMs, 0.1);
 }

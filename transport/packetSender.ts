@@ -1,8 +1,8 @@
 import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
 import { ByteWriter } from "#kernel/varint.js";
 import type { ConnectionParts } from "./connectionParts.js";
+import type { DatagramPool } from "./datagramPool.js";
 import { type CloseFrame, FRAME, writeClose } from "./frames.js";
-import { pacingRate } from "./pacer.js";
 import { DATA_HEADER, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
 import type { PacketWriter } from "./packetWriter.js";
 import type { TransportParameters } from "./params.js";
@@ -10,7 +10,8 @@ import type { Rekey } from "./rekey.js";
 import type { SentFrame } from "./sentPacket.js";
 
 const PATH_DATAGRAM = 1200;
-const SLAB = 64 * 1024;
+/** An application that pauses for less than this was only taking breath between two writes. */
+const PAUSE_MS = 1;
 /** RFC 9000 §13.2.4: now and then an ACK asks to be acknowledged itself, so that old ranges can be forgotten. */
 const ACK_ONLY_LIMIT = 19;
 
@@ -19,6 +20,7 @@ export interface PacketSenderOptions {
   readonly rekey: Rekey;
   readonly peer: TransportParameters;
   readonly maxDatagram: number;
+  readonly pool: DatagramPool;
   readonly onElicitingSent: (now: Instant) => void;
 }
 
@@ -32,8 +34,9 @@ export class PacketSender {
   pacedUntil: Instant | undefined;
   #nextNumber = 0;
   #ackOnly = 0;
-  #slab = new Uint8Array(0);
-  #slabOffset = 0;
+  /** Since when there was nothing to send. */
+  #idleSince: Instant | undefined;
+  readonly #out = new ByteWriter(new Uint8Array(0));
 
   constructor(parts: ConnectionParts, writer: PacketWriter, options: PacketSenderOptions) {
     this.#parts = parts;
@@ -50,14 +53,15 @@ export class PacketSender {
     if (probing) this.#prepareProbe();
     const work = this.#writer.hasWork(restricted);
     let mayElicit = probing;
-    if (!probing && work && recovery.bytesInFlight < congestion.window) {
-      const at = pacer.nextAt(now, pacingRate(congestion.window, rtt.smoothed, congestion.inSlowStart));
+    if (!work) this.#idleSince ??= now;
+    else if (!probing && recovery.bytesInFlight < congestion.window) {
+      const at = pacer.nextAt(now, congestion.pacingRate(rtt));
       mayElicit = at <= now;
       if (!mayElicit) this.pacedUntil = at;
     }
     const ackDue = acks.dueAt !== undefined && acks.dueAt <= now;
     if (!(mayElicit && work) && !ackDue) return undefined;
-    const { buffer, out } = this.#begin(this.#options.maxDatagram);
+    const out = this.#begin(this.#options.maxDatagram);
     const frames: SentFrame[] = [];
     if (acks.pending) this.#writer.writeAck(out, frames, now);
     const before = out.offset;
@@ -66,7 +70,7 @@ export class PacketSender {
     const eliciting = out.offset > before;
     if (eliciting) this.#ackOnly = 0;
     if (out.offset === DATA_HEADER) return undefined;
-    return this.#seal(buffer, out, eliciting ? frames : undefined, this.#parts.path.current, now);
+    return this.#seal(out, eliciting ? frames : undefined, this.#parts.path.current, now);
   }
 
   /** RFC 9002 §6.2.4: a probe carries what is oldest, in case it was lost, or a PING. */
@@ -89,55 +93,51 @@ export class PacketSender {
   }
 
   #pathFrame(type: number, token: Uint8Array, to: Address, room: number, now: Instant): OutgoingDatagram {
-    const { buffer, out } = this.#begin(Math.min(PATH_DATAGRAM, this.#options.maxDatagram));
+    const out = this.#begin(Math.min(PATH_DATAGRAM, this.#options.maxDatagram));
     out.u8(type);
     out.put(token);
     // RFC 9000 §8.2.1: padded, so that the path is proved for full packets too, as far as the address may be answered.
-    if (room >= PATH_DATAGRAM) out.offset = out.end;
-    return this.#seal(buffer, out, undefined, to, now);
+    if (room >= PATH_DATAGRAM) out.pad(out.end);
+    return this.#seal(out, undefined, to, now);
   }
 
   closeDatagram(frame: CloseFrame, now: Instant): OutgoingDatagram {
-    const { buffer, out } = this.#begin(PATH_DATAGRAM);
+    const out = this.#begin(PATH_DATAGRAM);
     writeClose(out, frame);
-    return this.#seal(buffer, out, undefined, this.#parts.path.current, now);
+    return this.#seal(out, undefined, this.#parts.path.current, now);
   }
 
-  /** Room for a datagram of at most `size` bytes. Datagrams share zeroed slabs: one allocation for many packets. */
-  #begin(size: number): { buffer: Uint8Array; out: ByteWriter } {
-    if (this.#slabOffset + size > this.#slab.length) {
-      this.#slab = new Uint8Array(Math.max(SLAB, size));
-      this.#slabOffset = 0;
-    }
-    const buffer = this.#slab.subarray(this.#slabOffset, this.#slabOffset + size);
-    return { buffer, out: new ByteWriter(buffer, DATA_HEADER, size - TAG) };
+  /** Room for the frames of a datagram of at most `size` bytes. */
+  #begin(size: number): ByteWriter {
+    this.#out.reset(this.#options.pool.take(size), DATA_HEADER, size - TAG);
+    return this.#out;
   }
 
   /** `frames` undefined: the packet does not elicit an ACK and is not kept. */
   #seal(
-    buffer: Uint8Array,
     out: ByteWriter,
     frames: readonly SentFrame[] | undefined,
     to: Address,
     now: Instant,
+    probe = false,
   ): OutgoingDatagram {
-    // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset. PADDING is zero bytes.
-    out.offset = Math.max(out.offset, MIN_PACKET - TAG);
+    // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset.
+    out.pad(MIN_PACKET - TAG);
     const number = this.#nextNumber++;
-    const size = this.#options.protection.seal(buffer, 0, out.offset - DATA_HEADER, number);
-    this.#slabOffset += size;
-    const { recovery, congestion, pacer } = this.#parts;
+    const size = this.#options.protection.seal(out.bytes, 0, out.offset - DATA_HEADER, number);
+    this.#options.pool.use(size);
+    const { recovery, pacer } = this.#parts;
     recovery.onNumberUsed(number);
     this.#options.rekey.onPacketSent(size, now);
     this.sent.packetsSent++;
     this.sent.bytesSent += size;
     if (frames) {
+      if (this.#idleSince !== undefined && now - this.#idleSince > PAUSE_MS) recovery.onAppLimited();
+      this.#idleSince = undefined;
       pacer.onSent(size);
       this.#options.onElicitingSent(now);
-      const spare = recovery.bytesInFlight + size < congestion.window;
-      const appLimited = spare && !this.#writer.hasWork(this.#options.rekey.restricted);
-      recovery.onSent({ number, sentAt: now, size, frames, appLimited });
+      recovery.onSent({ number, sentAt: now, size, frames, probe });
     }
-    return { bytes: buffer.subarray(0, size), to };
+    return { bytes: out.bytes.subarray(0, size), to };
   }
 }

@@ -1,21 +1,28 @@
 import type { Instant } from "#kernel/ports.js";
 import type { CongestionController } from "./congestion.js";
+import { DeliveryRate } from "./deliveryRate.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import type { AckFrame } from "./frames.js";
+import { type AckFrame, covers } from "./frames.js";
+import { LossThresholds } from "./lossThresholds.js";
 import { MAX_PTO_MS, type RttEstimator } from "./rtt.js";
-import type { SentPacket } from "./sentPacket.js";
+import type { NewPacket, SentPacket } from "./sentPacket.js";
+import { SentRing } from "./sentRing.js";
 
-const PACKET_THRESHOLD = 3;
 const PERSISTENT_CONGESTION_THRESHOLD = 3;
 const PROBES = 2;
+/** Skipped numbers to remember: a peer that acknowledges blindly meets one of them soon. */
+const MAX_SKIPPED = 16;
 
 /** Packets that one call found delivered or lost, oldest first. */
 export interface Outcome {
   readonly acked: readonly SentPacket[];
   readonly lost: readonly SentPacket[];
+  /** Were given up before, and have arrived after all. */
+  readonly late: readonly SentPacket[];
 }
 
-const NOTHING: readonly SentPacket[] = [];
+const NONE: readonly SentPacket[] = [];
+const NOTHING: Outcome = { acked: NONE, lost: NONE, late: NONE };
 
 /**
  * Loss detection over the one packet number space: RFC 9002 §6.
@@ -25,8 +32,10 @@ export class Recovery {
   readonly #rtt: RttEstimator;
   #congestion: CongestionController;
   readonly #peerMaxAckDelayMs: number;
-  /** Insertion order is packet number order. */
-  readonly #sent = new Map<number, SentPacket>();
+  readonly #sent = new SentRing();
+  readonly #rate = new DeliveryRate();
+  readonly #thresholds = new LossThresholds();
+  readonly #skipped: number[] = [];
   #bytesInFlight = 0;
   #largestAcked = -1;
   #largestSent = -1;
@@ -55,6 +64,16 @@ export class Recovery {
     return this.#ptoCount;
   }
 
+  /** Packets that were given up although they arrived. */
+  get spuriousLosses(): number {
+    return this.#thresholds.spurious;
+  }
+
+  /** How far behind the newest a packet may be before it counts as lost. */
+  get packetThreshold(): number {
+    return this.#thresholds.packets;
+  }
+
   /** Ack-eliciting packets that must go out now, whatever the window says (RFC 9002 §6.2.4). */
   get probesDue(): number {
     return this.#probes;
@@ -62,10 +81,8 @@ export class Recovery {
 
   /** The probe timeout with its backoff. */
   get pto(): number {
-    return Math.min(
-      this.#rtt.pto(this.#peerMaxAckDelayMs) * 2 ** this.#ptoCount,
-      Math.max(MAX_PTO_MS, this.#rtt.pto(0)),
-    );
+    const base = this.#rtt.pto(this.#peerMaxAckDelayMs);
+    return this.#ptoCount === 0 ? base : Math.min(base * 2 ** this.#ptoCount, Math.max(MAX_PTO_MS, this.#rtt.pto(0)));
   }
 
   get deadline(): Instant | undefined {
@@ -83,106 +100,153 @@ export class Recovery {
     this.#largestSent = number;
   }
 
-  onSent(packet: SentPacket): void {
-    this.#sent.set(packet.number, packet);
+  /** This number was left out on purpose: who acknowledges it has not seen what it claims (RFC 9000 §21.4). */
+  onNumberSkipped(number: number): void {
+    this.#skipped.push(number);
+    if (this.#skipped.length > MAX_SKIPPED) this.#skipped.shift();
+  }
+
+  /** The sender has nothing to say although the window is open. */
+  onAppLimited(): void {
+    this.#rate.onAppLimited(this.#bytesInFlight);
+  }
+
+  onSent(packet: NewPacket): void {
+    const sent = this.#rate.stamp(packet, this.#bytesInFlight);
+    this.#sent.add(sent);
     this.#bytesInFlight += packet.size;
     this.#lastSentAt = packet.sentAt;
     if (this.#probes > 0) this.#probes--;
+    this.#congestion.onSent(sent);
   }
 
   /** Throws TransportError for an ACK of a packet that was never sent. */
   onAck(frame: AckFrame, now: Instant): Outcome {
-    if (frame.largest > this.#largestSent)
-      throw new TransportError(
-        TRANSPORT_ERROR.PROTOCOL_VIOLATION,
-        "The peer acknowledged a packet that was never sent.",
-        2,
-      );
-    const acked = this.#takeAcked(frame.ranges);
-    if (acked.length === 0) return { acked, lost: NOTHING };
-    const newest = acked[acked.length - 1];
-    if (newest && newest.number === frame.largest && frame.largest > this.#largestAcked) {
-      this.#firstRttSampleAt ??= now;
-      this.#rtt.update(Math.max(now - newest.sentAt, 0), Math.min(frame.delayMs, this.#peerMaxAckDelayMs));
-    }
+    this.#refuseImpossible(frame);
+    const inFlightBefore = this.#bytesInFlight;
+    const late = this.#thresholds.onAck(frame.ranges, this.#largestAcked, now, this.#rtt.smoothed);
+    const acked = this.#takeAcked(frame.ranges, now);
+    if (acked.length === 0 && late.packets.length === 0) return NOTHING;
+    for (const packet of late.packets) this.#rate.delivered += packet.size;
+    const rttMs = this.#sampleRtt(acked[acked.length - 1], frame, now);
     this.#largestAcked = Math.max(this.#largestAcked, frame.largest);
+    if (late.undone) this.#congestion.onSpuriousLoss();
     const lost = this.#detectLost(now);
     this.#onLost(lost, now);
-    for (const packet of acked) this.#congestion.onAcked(packet, packet.appLimited);
+    const ackedBytes = total(acked);
+    this.#congestion.onAck(
+      {
+        ...{ now, acked, ackedBytes, lostBytes: total(lost), inFlightBefore, inFlight: this.#bytesInFlight, rttMs },
+        delivered: this.#rate.delivered,
+        rate: this.#rate.take(now, this.#rtt.min),
+      },
+      this.#rtt,
+    );
     this.#ptoCount = 0;
     this.#probes = 0;
-    return { acked, lost };
+    return { acked, lost, late: late.packets };
   }
 
   /** Call when `deadline` has passed: declares losses by time, or asks for probes. */
   onTimeout(now: Instant): readonly SentPacket[] {
     if (this.#lossTime !== undefined) {
-      if (now < this.#lossTime) return NOTHING;
+      if (now < this.#lossTime) return NONE;
       const lost = this.#detectLost(now);
       this.#onLost(lost, now);
       return lost;
     }
     const deadline = this.deadline;
-    if (deadline === undefined || now < deadline) return NOTHING;
+    if (deadline === undefined || now < deadline) return NONE;
     this.#ptoCount++;
     this.#probes = PROBES;
     // The timer restarts from here even when the application has nothing and the probe is a PING.
     this.#lastSentAt = now;
-    return NOTHING;
+    return NONE;
   }
 
-  /** The oldest packets still out: what a probe should carry again. */
+  /** The oldest packet still out: what a probe should carry again. */
   oldest(): SentPacket | undefined {
-    for (const packet of this.#sent.values()) return packet;
-    return undefined;
+    return this.#sent.oldest;
   }
 
-  #takeAcked(ranges: readonly number[]): SentPacket[] {
+  #refuseImpossible(frame: AckFrame): void {
+    const { largest, ranges } = frame;
+    const never = largest > this.#largestSent || this.#skipped.some((number) => covers(ranges, number));
+    if (never)
+      throw new TransportError(
+        TRANSPORT_ERROR.PROTOCOL_VIOLATION,
+        "The peer acknowledged a packet that was never sent.",
+        2,
+      );
+  }
+
+  #takeAcked(ranges: readonly number[], now: Instant): SentPacket[] {
     const acked: SentPacket[] = [];
-    const oldest = this.oldest()?.number ?? Number.POSITIVE_INFINITY;
     for (let i = ranges.length - 2; i >= 0; i -= 2) {
-      const start = ranges[i] ?? 0;
-      const end = ranges[i + 1] ?? -1;
-      for (let number = Math.max(start, oldest); number <= end; number++) {
-        const packet = this.#sent.get(number);
-        if (packet) acked.push(this.#take(packet));
+      const end = Math.min(ranges[i + 1] ?? -1, this.#sent.end - 1);
+      for (let number = Math.max(ranges[i] ?? 0, this.#sent.low); number <= end; number++) {
+        const packet = this.#take(number);
+        if (!packet) continue;
+        this.#rate.onAcked(packet, now);
+        acked.push(packet);
       }
     }
     return acked;
   }
 
-  #take(packet: SentPacket): SentPacket {
-    this.#sent.delete(packet.number);
-    this.#bytesInFlight -= packet.size;
+  #take(number: number): SentPacket | undefined {
+    const packet = this.#sent.take(number);
+    if (packet) this.#bytesInFlight -= packet.size;
     return packet;
   }
 
+  /** RFC 9002 §5.1: only from the largest packet, and only when it is news. */
+  #sampleRtt(newest: SentPacket | undefined, frame: AckFrame, now: Instant): number | undefined {
+    if (newest?.number !== frame.largest || frame.largest <= this.#largestAcked) return undefined;
+    this.#firstRttSampleAt ??= now;
+    const rttMs = Math.max(now - newest.sentAt, 0);
+    this.#rtt.update(rttMs, Math.min(frame.delayMs, this.#peerMaxAckDelayMs));
+    return rttMs;
+  }
+
   /** RFC 9002 §6.1. */
-  #detectLost(now: Instant): SentPacket[] {
+  #detectLost(now: Instant): readonly SentPacket[] {
     this.#lossTime = undefined;
+    if (this.#sent.low > this.#largestAcked) return NONE;
     const lost: SentPacket[] = [];
-    const lossDelay = this.#rtt.lossDelay();
-    for (const packet of this.#sent.values()) {
-      if (packet.number > this.#largestAcked) break;
+    const lossDelay = this.#rtt.lossDelay(this.#thresholds.time);
+    const end = Math.min(this.#sent.end - 1, this.#largestAcked);
+    for (let number = this.#sent.low; number <= end; number++) {
+      const packet = this.#sent.get(number);
+      if (!packet) continue;
       const lostAt = packet.sentAt + lossDelay;
-      if (lostAt <= now || this.#largestAcked >= packet.number + PACKET_THRESHOLD) lost.push(packet);
+      if (lostAt <= now || this.#largestAcked >= number + this.#thresholds.packets) lost.push(packet);
       else this.#lossTime = Math.min(this.#lossTime ?? lostAt, lostAt);
     }
-    for (const packet of lost) this.#take(packet);
+    for (const packet of lost) this.#take(packet.number);
     return lost;
   }
 
-  #onLost(lost: readonly SentPacket[], now: Instant): void {
+  #onLost(all: readonly SentPacket[], now: Instant): void {
+    const lost = all.some((packet) => packet.probe) ? all.filter((packet) => !packet.probe) : all;
     const newest = lost[lost.length - 1];
     const oldest = lost[0];
     if (!newest || !oldest) return;
     this.lostPackets += lost.length;
-    this.#congestion.onCongestion(newest, now);
+    this.#rate.lost += total(lost);
+    this.#thresholds.onLost(lost, now, this.#rtt.pto(this.#peerMaxAckDelayMs));
+    this.#congestion.onLost(lost, now);
     // RFC 9002 §7.6.2: everything over this span was lost, and we had an estimate before it began.
     const span = this.#rtt.pto(this.#peerMaxAckDelayMs) * PERSISTENT_CONGESTION_THRESHOLD;
     const sampled = this.#firstRttSampleAt !== undefined && oldest.sentAt > this.#firstRttSampleAt;
     if (sampled && newest.sentAt - oldest.sentAt > span && contiguous(lost)) this.#congestion.onPersistentCongestion();
   }
+}
+
+function total(packets: readonly SentPacket[]): number {
+  let bytes = 0;
+  for (const packet of packets) bytes += packet.size;
+  return bytes;
 }
 
 /** True when nothing between the first and the last was delivered: only then do they prove a silent network. */

@@ -37,8 +37,8 @@ export class RttEstimator {
     return this.smoothed + Math.max(4 * this.variance, TIMER_GRANULARITY_MS) + maxAckDelayMs;
   }
 
-  /** How long a packet may be late before it counts as lost, RFC 9002 §6.1.2. */
-  lossDelay(): number {
-    return Math.max((9 / 8) * Math.max(this.latest, this.smoothed), TIMER_GRANULARITY_MS);
+  /** How long a packet may be late before it counts as lost, RFC 9002 §6.1.2. `threshold`: times the round-trip time. */
+  lossDelay(threshold: number): number {
+    return Math.max(threshold * Math.max(this.latest, this.smoothed), TIMER_GRANULARITY_MS);
   }
 }

@@ -71,10 +71,13 @@ export class SendBuffer {
     this.#sent = Math.max(this.#sent, offset + length);
   }
 
+  /** The same bytes may be acknowledged twice, when a packet that was given up arrives late. */
   onAcked(offset: number, length: number): void {
-    if (length === 0) return;
-    this.#acked.add(offset, offset + length - 1);
-    if (this.#lost.size > 0) this.#lost.remove(offset, offset + length - 1);
+    const start = Math.max(offset, this.#base);
+    const last = offset + length - 1;
+    if (last < start) return;
+    this.#acked.add(start, last);
+    if (this.#lost.size > 0) this.#lost.remove(start, last);
     this.#release();
   }
 

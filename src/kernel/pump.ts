@@ -21,6 +21,7 @@ export class Pump {
   #turning = false;
   #again = false;
   #stopped = false;
+  #tickDue = false;
   #blocked = false;
 
   constructor(machine: Machine, socket: Outlet, clock: Clock, onProgress: () => void = () => {}) {
@@ -54,6 +55,7 @@ export class Pump {
     }
     this.#turning = true;
     try {
+      if (this.#tickDue) this.#tick();
       do {
         this.#again = false;
         this.#drain();
@@ -69,6 +71,12 @@ export class Pump {
     this.#stopped = true;
     this.#cancelSoon?.();
     this.#disarm();
+  }
+
+  #tick(): void {
+    this.#tickDue = false;
+    const now = this.#clock.now();
+    if (now >= (this.#machine.deadline ?? Number.POSITIVE_INFINITY)) this.#machine.tick(now);
   }
 
   #drain(): void {
@@ -95,10 +103,9 @@ export class Pump {
     this.#cancelTimer = this.#clock.schedule(Math.max(0, deadline - this.#clock.now()), () => {
       this.#cancelTimer = undefined;
       this.#armedFor = Number.POSITIVE_INFINITY;
-      if (this.#stopped) return;
-      const now = this.#clock.now();
-      if (now >= (this.#machine.deadline ?? Number.POSITIVE_INFINITY)) this.#machine.tick(now);
-      this.turn();
+      // After a busy moment the answers to what seems overdue wait in the socket: they are read first.
+      this.#tickDue = true;
+      this.soon();
     });
   }
 

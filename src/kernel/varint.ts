@@ -12,14 +12,28 @@ export function varintLength(value: number): 1 | 2 | 4 | 8 {
 
 /** Sequential writer over a caller's buffer. Overrunning the buffer is our bug and throws RangeError. */
 export class ByteWriter {
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   offset: number;
-  readonly end: number;
+  end: number;
 
   constructor(bytes: Uint8Array, offset = 0, end: number = bytes.length) {
     this.bytes = bytes;
     this.offset = offset;
     this.end = end;
+  }
+
+  /** Goes on in another buffer. */
+  reset(bytes: Uint8Array, offset: number, end: number): void {
+    this.bytes = bytes;
+    this.offset = offset;
+    this.end = end;
+  }
+
+  /** Zero bytes up to `offset`, unless it is passed already. */
+  pad(offset: number): void {
+    if (offset <= this.offset) return;
+    this.bytes.fill(0, this.offset, this.offset + this.#room(offset - this.offset));
+    this.offset = offset;
   }
 
   get remaining(): number {
@@ -66,9 +80,14 @@ export class ByteWriter {
 
   #advance(length: number): number {
     const at = this.offset;
-    if (at + length > this.end) throw new RangeError(`writer: ${length} bytes do not fit in ${this.end - at}`);
-    this.offset = at + length;
+    this.offset = at + this.#room(length);
     return at;
+  }
+
+  #room(length: number): number {
+    if (this.offset + length > this.end)
+      throw new RangeError(`writer: ${length} bytes do not fit in ${this.end - this.offset}`);
+    return length;
   }
 }
 
