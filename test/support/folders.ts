@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DiskFolder } from "#sync/folder.node.js";
@@ -46,6 +46,12 @@ export class TestFolder {
     return (readdirSync(this.root, { recursive: true }) as string[])
       .filter((path) => path.startsWith(".handfast/trash") && statSync(join(this.root, path)).isFile())
       .sort();
+  }
+
+  /** What is being received, or was left behind. */
+  temporary(): string[] {
+    const folder = join(this.root, ".handfast/tmp");
+    return existsSync(folder) ? readdirSync(folder) : [];
   }
 
   /** As after a start of the program: index from disk, folder scanned. */
