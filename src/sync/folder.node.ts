@@ -1,11 +1,12 @@
-import { constants, type Stats } from "node:fs";
+import { constants } from "node:fs";
 import { access, mkdir, open, opendir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
-import { join, resolve, sep } from "node:path";
+import { join, resolve } from "node:path";
 import { diskFull, look, statOf, syncDirectory, withDisk } from "./disk.node.js";
 import { DiskReader } from "./diskReader.node.js";
 import { type FileStat, type Folder, FolderError, type FoundFile, type Incoming, type Skipped } from "./folder.js";
 import { IncomingFile } from "./incomingFile.node.js";
 import { isRelativePath, OWN_FOLDER, parseRelativePath, type RelativePath } from "./relativePath.js";
+import { inTheWay, SafePaths, unsafe, vanished } from "./safePath.node.js";
 import { moveToTrash, removeEmptyParents } from "./trash.node.js";
 
 /** Files larger than this are not begun when the disk has no room for them. */
@@ -17,9 +18,11 @@ export class DiskFolder implements Folder {
   readonly root: string;
   readonly ignoresCase: boolean;
   readonly #writable: boolean;
+  readonly #paths: SafePaths;
 
   private constructor(root: string, writable: boolean, ignoresCase: boolean) {
     this.root = root;
+    this.#paths = new SafePaths(root);
     this.#writable = writable;
     this.ignoresCase = ignoresCase;
   }
@@ -53,7 +56,7 @@ export class DiskFolder implements Folder {
   }
 
   async stat(path: RelativePath): Promise<FileStat | undefined> {
-    const found = await this.#safely(path);
+    const found = await this.#paths.look(path);
     return found?.isFile() ? statOf(found) : undefined;
   }
 
@@ -67,9 +70,9 @@ export class DiskFolder implements Folder {
   }
 
   async open(path: RelativePath): Promise<DiskReader | undefined> {
-    if (!(await this.#safely(path))?.isFile()) return undefined;
+    if (!(await this.#paths.look(path))?.isFile()) return undefined;
     const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
-    const handle = await open(this.#absolute(path), flags).catch((error: NodeJS.ErrnoException) => {
+    const handle = await open(this.#paths.absolute(path), flags).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ELOOP") return undefined;
       throw error;
     });
@@ -77,10 +80,10 @@ export class DiskFolder implements Folder {
   }
 
   async receive(path: RelativePath, size: number): Promise<Incoming> {
-    await this.#makeParents(path);
-    const found = await look(this.#absolute(path));
+    await this.#paths.makeParents(path);
+    const found = await look(this.#paths.absolute(path));
     if (found?.isDirectory())
-      await rmdir(this.#absolute(path)).catch(() => {
+      await rmdir(this.#paths.absolute(path)).catch(() => {
         throw inTheWay(path, path);
       });
     else if (found && !found.isFile()) throw unsafe(path);
@@ -92,11 +95,12 @@ export class DiskFolder implements Folder {
   }
 
   async trash(path: RelativePath): Promise<void> {
-    const found = await this.#safely(path);
+    const found = await this.#paths.look(path);
     if (!found) return;
     if (!found.isFile()) throw unsafe(path);
     await withDisk(this.root, () => moveToTrash(this.root, path));
     await removeEmptyParents(this.root, path);
+    this.#paths.forget();
   }
 
   async isOurs(): Promise<boolean> {
@@ -108,10 +112,10 @@ export class DiskFolder implements Folder {
   }
 
   async rename(from: RelativePath, to: RelativePath): Promise<void> {
-    await this.#makeParents(to);
-    if (await look(this.#absolute(to))) throw inTheWay(to, to);
-    await rename(this.#absolute(from), this.#absolute(to));
-    await syncDirectory(join(this.#absolute(to), ".."));
+    await this.#paths.makeParents(to);
+    if (await look(this.#paths.absolute(to))) throw inTheWay(to, to);
+    await rename(this.#paths.absolute(from), this.#paths.absolute(to));
+    await syncDirectory(join(this.#paths.absolute(to), ".."));
   }
 
   async *#walk(folder: string, onSkipped: (skipped: Skipped) => void): AsyncGenerator<FoundFile> {
@@ -140,44 +144,11 @@ export class DiskFolder implements Folder {
 
   async *#found(path: RelativePath, onSkipped: (skipped: Skipped) => void): AsyncGenerator<FoundFile> {
     try {
-      const found = await look(this.#absolute(path));
+      const found = await look(this.#paths.absolute(path));
       if (found?.isFile()) yield { path, stat: statOf(found) };
     } catch (error) {
       onSkipped({ path, reason: `cannot be read (${(error as NodeJS.ErrnoException).code ?? "error"})` });
     }
-  }
-
-  /** Looks at every step of the path: a link in the middle would lead out of the folder. */
-  async #safely(path: RelativePath): Promise<Stats | undefined> {
-    const parts = path.split("/");
-    let at = this.root;
-    for (const [i, part] of parts.entries()) {
-      at = join(at, part);
-      const found = await look(at);
-      if (!found || i === parts.length - 1) return found;
-      if (found.isSymbolicLink()) throw unsafe(path);
-      if (!found.isDirectory()) return undefined;
-    }
-    return undefined;
-  }
-
-  async #makeParents(path: RelativePath): Promise<void> {
-    if (!(await this.isOurs())) throw vanished(this.root);
-    const parts = path.split("/");
-    for (let depth = 1; depth < parts.length; depth++) {
-      const at = join(this.root, ...parts.slice(0, depth));
-      let found = await look(at);
-      if (!found) {
-        await withDisk(this.root, () => mkdir(at, { recursive: true }));
-        found = await look(at);
-      }
-      if (found?.isSymbolicLink()) throw unsafe(path);
-      if (!found?.isDirectory()) throw inTheWay(path, parts.slice(0, depth).join("/"));
-    }
-  }
-
-  #absolute(path: RelativePath): string {
-    return join(this.root, path.replaceAll("/", sep));
   }
 }
 
@@ -198,22 +169,4 @@ function nameOf(bytes: Uint8Array): string | undefined {
 
 function unreadable(root: string, cause: unknown): FolderError {
   return new FolderError("FOLDER_UNREADABLE", `${root} cannot be read. Check its permissions.`, { cause });
-}
-
-function vanished(root: string): FolderError {
-  return new FolderError(
-    "FOLDER_VANISHED",
-    `${root} is no longer the folder it was. Is its disk connected? Nothing was deleted elsewhere.`,
-  );
-}
-
-function unsafe(path: RelativePath): FolderError {
-  return new FolderError("FOLDER_UNSAFE", `${path} would go through a link or a device; it was left alone.`);
-}
-
-function inTheWay(path: RelativePath, blocker: string): FolderError {
-  const parsed = parseRelativePath(blocker);
-  return new FolderError("FOLDER_IN_THE_WAY", `${path} cannot be stored: ${blocker} is in the way.`, {
-    blocker: isRelativePath(parsed) ? parsed : undefined,
-  });
 }

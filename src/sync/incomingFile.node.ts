@@ -4,7 +4,12 @@ import { dirname, join } from "node:path";
 import { look, statOf, syncDirectory, withDisk } from "./disk.node.js";
 import { type FileStat, FolderError, type Incoming } from "./folder.js";
 import { OWN_FOLDER, type RelativePath } from "./relativePath.js";
+import { vanished } from "./safePath.node.js";
 import { moveToTrash } from "./trash.node.js";
+
+/** Names of temporary files: no other program that uses the same folder has them. */
+const RUN = randomBytes(8).toString("hex");
+let opened = 0;
 
 /** A temporary file that becomes the real one in one step: written, synced, renamed, directory synced. PROTOCOL.md §5. */
 export class IncomingFile implements Incoming {
@@ -24,11 +29,15 @@ export class IncomingFile implements Incoming {
 
   static async open(root: string, path: RelativePath): Promise<IncomingFile> {
     const folder = join(root, OWN_FOLDER, "tmp");
-    const temporary = join(folder, randomBytes(8).toString("hex"));
+    const temporary = join(folder, `${RUN}-${opened++}`);
     return await withDisk(root, async () => {
       const handle = await open(temporary, "wx", 0o666).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== "ENOENT") throw error;
-        await mkdir(folder, { recursive: true });
+        // Not recursively: where a disk is missing, its mount point must stay empty.
+        await mkdir(folder).catch((cause: NodeJS.ErrnoException) => {
+          if (cause.code === "ENOENT") throw vanished(root);
+          if (cause.code !== "EEXIST") throw cause;
+        });
         return await open(temporary, "wx", 0o666);
       });
       return new IncomingFile(root, path, temporary, handle);

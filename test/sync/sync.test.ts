@@ -72,7 +72,7 @@ test("cut in the middle, the next sync goes on with the files that are missing",
   const sender = from.session(source, pair.a, "send", to.device).run();
   const receiver = to.session(target, pair.b, "receive", from.device).run();
   const ended = Promise.allSettled([sender, receiver]);
-  while (to.count("received") < 10) await new Promise((resolve) => setImmediate(resolve));
+  await to.more("received", 9, ended);
   pair.cut();
   await ended;
   const already = to.files().length;
@@ -126,7 +126,7 @@ test("ten devices into one folder at once", async () => {
       const sender = from.session(await from.open(), pair.a, "send", to.device);
       const receiver = to.session(shared, pair.b, "receive", from.device);
       const running = Promise.all([sender.run(), receiver.run()]);
-      while (from.count("synced") === 0) await Promise.race([running, new Promise((resolve) => setImmediate(resolve))]);
+      await from.more("synced", 0, running);
       await Promise.all([sender.end(), receiver.end()]);
       await running;
     }),
