@@ -1,31 +1,33 @@
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, lstat, mkdir, open, opendir, readdir, rename, rm, stat, unlink } from "node:fs/promises";
-import { join, resolve, sep } from "node:path";
-import {
-  type FileReader,
-  type FileStat,
-  type Folder,
-  FolderError,
-  type FoundFile,
-  type Incoming,
-  type Skipped,
-} from "./folder.js";
+import { access, mkdir, open, opendir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { diskFull, look, statOf, syncDirectory, withDisk } from "./disk.node.js";
+import { DiskReader } from "./diskReader.node.js";
+import { type FileStat, type Folder, FolderError, type FoundFile, type Incoming, type Skipped } from "./folder.js";
 import { IncomingFile } from "./incomingFile.node.js";
 import { isRelativePath, OWN_FOLDER, parseRelativePath, type RelativePath } from "./relativePath.js";
+import { inTheWay, SafePaths, unsafe, vanished } from "./safePath.node.js";
+import { moveToTrash, removeEmptyParents } from "./trash.node.js";
 
-const READ_CHUNK = 1024 * 1024;
+/** Files larger than this are not begun when the disk has no room for them. */
+const LARGE = 1024 * 1024;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** A directory on this computer as a shared folder. PROTOCOL.md §5, §7. */
+/** A directory on this computer as a shared folder. PROTOCOL.md §5, §6. */
 export class DiskFolder implements Folder {
   readonly root: string;
+  readonly ignoresCase: boolean;
+  readonly #writable: boolean;
+  readonly #paths: SafePaths;
 
-  private constructor(root: string) {
+  private constructor(root: string, writable: boolean, ignoresCase: boolean) {
     this.root = root;
+    this.#paths = new SafePaths(root);
+    this.#writable = writable;
+    this.ignoresCase = ignoresCase;
   }
 
-  /** Checks that the directory can be used; makes its `.handfast` when `writable`. Throws FolderError. */
+  /** Checks that the directory can be used. Throws FolderError. */
   static async open(path: string, options: { readonly writable: boolean }): Promise<DiskFolder> {
     const root = resolve(path);
     const found = await stat(root).catch((error: NodeJS.ErrnoException) => {
@@ -35,20 +37,18 @@ export class DiskFolder implements Folder {
     });
     if (!found.isDirectory())
       throw new FolderError("FOLDER_NOT_A_DIRECTORY", `${root} is a file, not a folder. Name a folder.`);
-    await (
-      await opendir(root).catch((error: unknown) => {
-        throw unreadable(root, error);
-      })
-    ).close();
+    const directory = await opendir(root).catch((error: unknown) => {
+      throw unreadable(root, error);
+    });
+    await directory.close();
     if (options.writable) {
-      await mkdir(join(root, OWN_FOLDER), { recursive: true }).catch((error: unknown) => {
-        throw new FolderError("FOLDER_UNREADABLE", `${root} cannot be written to. Check its permissions.`, {
-          cause: error,
-        });
+      await access(root, constants.W_OK).catch((cause: unknown) => {
+        throw new FolderError("FOLDER_UNREADABLE", `${root} cannot be written to. Check its permissions.`, { cause });
       });
+      // What a crash left behind.
       await rm(join(root, OWN_FOLDER, "tmp"), { recursive: true, force: true });
     }
-    return new DiskFolder(root);
+    return new DiskFolder(root, options.writable, await ignoresCase(root));
   }
 
   async *scan(onSkipped: (skipped: Skipped) => void): AsyncGenerator<FoundFile> {
@@ -56,80 +56,81 @@ export class DiskFolder implements Folder {
   }
 
   async stat(path: RelativePath): Promise<FileStat | undefined> {
-    const found = await this.#safely(path);
+    const found = await this.#paths.look(path);
     return found?.isFile() ? statOf(found) : undefined;
   }
 
   async hash(path: RelativePath): Promise<{ hash: Uint8Array; stat: FileStat } | undefined> {
     const reader = await this.open(path);
-    if (!reader) return undefined;
     try {
-      const before = await reader.stat();
-      const hash = createHash("sha256");
-      for (let offset = 0; ; ) {
-        const bytes = await reader.read(offset, READ_CHUNK);
-        if (bytes.length === 0) break;
-        hash.update(bytes);
-        offset += bytes.length;
-      }
-      const after = await reader.stat();
-      return same(before, after) ? { hash: new Uint8Array(hash.digest()), stat: after } : undefined;
+      return await reader?.hash();
     } finally {
-      await reader.close();
+      await reader?.close();
     }
   }
 
-  async open(path: RelativePath): Promise<FileReader | undefined> {
-    if (!(await this.#safely(path))?.isFile()) return undefined;
+  async open(path: RelativePath): Promise<DiskReader | undefined> {
+    if (!(await this.#paths.look(path))?.isFile()) return undefined;
     const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
-    const handle = await open(this.#absolute(path), flags).catch(() => undefined);
+    const handle = await open(this.#paths.absolute(path), flags).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ELOOP") return undefined;
+      throw error;
+    });
     return handle && new DiskReader(handle);
   }
 
-  async receive(path: RelativePath): Promise<Incoming> {
-    await this.#makeParents(path);
-    return await IncomingFile.open({ root: this.root, target: this.#absolute(path), trash: () => this.trash(path) });
+  async receive(path: RelativePath, size: number): Promise<Incoming> {
+    await this.#paths.makeParents(path);
+    const found = await look(this.#paths.absolute(path));
+    if (found?.isDirectory())
+      await rmdir(this.#paths.absolute(path)).catch(() => {
+        throw inTheWay(path, path);
+      });
+    else if (found && !found.isFile()) throw unsafe(path);
+    if (size > LARGE) {
+      const { bavail, bsize } = await statfs(this.root);
+      if (bavail * bsize < size) throw diskFull(this.root);
+    }
+    return await IncomingFile.open(this.root, path);
   }
 
-  /** Moves the file out of the way, so that nothing is ever destroyed. PROTOCOL.md §5. */
   async trash(path: RelativePath): Promise<void> {
-    if (!(await this.#safely(path))) return;
-    const day = new Date().toISOString().slice(0, 10);
-    const folder = join(this.root, OWN_FOLDER, "trash", day);
-    for (let copy = 0; ; copy++) {
-      const target = join(folder, copy === 0 ? path : `${path}.${copy}`);
-      await mkdir(join(target, ".."), { recursive: true });
-      if (await exists(target)) continue;
-      await rename(this.#absolute(path), target);
-      await syncDirectory(join(this.#absolute(path), ".."));
-      return;
-    }
+    const found = await this.#paths.look(path);
+    if (!found) return;
+    if (!found.isFile()) throw unsafe(path);
+    await withDisk(this.root, () => moveToTrash(this.root, path));
+    await removeEmptyParents(this.root, path);
+    this.#paths.forget();
   }
 
   async isOurs(): Promise<boolean> {
-    return await exists(join(this.root, OWN_FOLDER));
+    return (await look(join(this.root, OWN_FOLDER)))?.isDirectory() ?? false;
   }
 
-  async rename(from: RelativePath, to: RelativePath): Promise<FileStat> {
-    await this.#makeParents(to);
-    if (await exists(this.#absolute(to))) await this.trash(to);
-    await rename(this.#absolute(from), this.#absolute(to));
-    await syncDirectory(join(this.#absolute(to), ".."));
-    return statOf(await lstat(this.#absolute(to)));
+  async claim(): Promise<void> {
+    if (this.#writable) await withDisk(this.root, () => mkdir(join(this.root, OWN_FOLDER), { recursive: true }));
+  }
+
+  async rename(from: RelativePath, to: RelativePath): Promise<void> {
+    await this.#paths.makeParents(to);
+    if (await look(this.#paths.absolute(to))) throw inTheWay(to, to);
+    await rename(this.#paths.absolute(from), this.#paths.absolute(to));
+    await syncDirectory(join(this.#paths.absolute(to), ".."));
   }
 
   async *#walk(folder: string, onSkipped: (skipped: Skipped) => void): AsyncGenerator<FoundFile> {
     const entries = await readdir(join(this.root, folder), { encoding: "buffer", withFileTypes: true }).catch(
       (error: NodeJS.ErrnoException) => {
         // The root itself must be there; below it, what cannot be read is left out and the rest goes on.
-        if (folder === "") throw unreadable(this.root, error);
+        if (folder === "") throw error.code === "ENOENT" ? vanished(this.root) : unreadable(this.root, error);
         onSkipped({ path: folder, reason: `cannot be read (${error.code ?? "error"})` });
         return [];
       },
     );
     for (const entry of entries) {
-      const name = nameOf(entry.name as unknown as Uint8Array);
-      const shown = `${folder}${name ?? Buffer.from(entry.name as unknown as Uint8Array).toString("latin1")}`;
+      const bytes = entry.name as unknown as Uint8Array;
+      const name = nameOf(bytes);
+      const shown = `${folder}${name ?? new TextDecoder().decode(bytes)}`;
       if (folder === "" && name === OWN_FOLDER) continue;
       const path = name === undefined ? undefined : parseRelativePath(shown);
       if (path === undefined) onSkipped({ path: shown, reason: "its name is not valid UTF-8" });
@@ -143,105 +144,19 @@ export class DiskFolder implements Folder {
 
   async *#found(path: RelativePath, onSkipped: (skipped: Skipped) => void): AsyncGenerator<FoundFile> {
     try {
-      const found = await lstat(this.#absolute(path));
-      if (found.isFile()) yield { path, stat: statOf(found) };
+      const found = await look(this.#paths.absolute(path));
+      if (found?.isFile()) yield { path, stat: statOf(found) };
     } catch (error) {
       onSkipped({ path, reason: `cannot be read (${(error as NodeJS.ErrnoException).code ?? "error"})` });
     }
   }
-
-  /** Looks at every step of the path: a link in the middle would lead out of the folder. */
-  async #safely(path: RelativePath): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
-    const parts = path.split("/");
-    let at = this.root;
-    for (const [i, part] of parts.entries()) {
-      at = join(at, part);
-      const found = await lstat(at).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
-        throw error;
-      });
-      if (!found) return undefined;
-      if (i === parts.length - 1) return found;
-      if (!found.isDirectory()) throw unsafe(path);
-    }
-    return undefined;
-  }
-
-  async #makeParents(path: RelativePath): Promise<void> {
-    await stat(join(this.root, OWN_FOLDER)).catch(() => {
-      throw new FolderError("FOLDER_VANISHED", `${this.root} is no longer what it was. Is its disk connected?`);
-    });
-    let at = this.root;
-    for (const part of path.split("/").slice(0, -1)) {
-      at = join(at, part);
-      await mkdir(at).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOSPC") throw diskFull(this.root);
-        if (error.code !== "EEXIST") throw error;
-      });
-      if (!(await lstat(at)).isDirectory()) throw unsafe(path);
-    }
-  }
-
-  #absolute(path: RelativePath): string {
-    return join(this.root, path.replaceAll("/", sep));
-  }
 }
 
-class DiskReader implements FileReader {
-  readonly #handle: FileHandle;
-
-  constructor(handle: FileHandle) {
-    this.#handle = handle;
-  }
-
-  async read(offset: number, length: number): Promise<Uint8Array> {
-    const { bytesRead, buffer } = await this.#handle.read(new Uint8Array(length), 0, length, offset);
-    return buffer.subarray(0, bytesRead);
-  }
-
-  async stat(): Promise<FileStat> {
-    return statOf(await this.#handle.stat());
-  }
-
-  async close(): Promise<void> {
-    await this.#handle.close();
-  }
-}
-
-export function statOf(found: {
-  size: number | bigint;
-  mtimeMs: number | bigint;
-  ino: number | bigint;
-  mode: number | bigint;
-}): FileStat {
-  const executable = process.platform !== "win32" && (Number(found.mode) & 0o100) !== 0;
-  return { size: Number(found.size), mtimeMs: Math.floor(Number(found.mtimeMs)), inode: Number(found.ino), executable };
-}
-
-export function diskFull(root: string): FolderError {
-  return new FolderError("DISK_FULL", `The disk of ${root} is full. Make room; syncing goes on by itself.`);
-}
-
-/** Makes a rename durable. Not every system can open a directory; those that cannot need it less. */
-export async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY).catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close();
-}
-
-export async function removeQuietly(path: string): Promise<void> {
-  await unlink(path).catch(() => {});
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-function same(a: FileStat, b: FileStat): boolean {
-  return a.size === b.size && a.mtimeMs === b.mtimeMs;
+/** Asks the disk by looking for something that is there under another spelling. */
+async function ignoresCase(root: string): Promise<boolean> {
+  if (!(await look(join(root, OWN_FOLDER)).catch(() => undefined)))
+    return process.platform === "win32" || process.platform === "darwin";
+  return (await look(join(root, OWN_FOLDER.toUpperCase())).catch(() => undefined)) !== undefined;
 }
 
 function nameOf(bytes: Uint8Array): string | undefined {
@@ -254,11 +169,4 @@ function nameOf(bytes: Uint8Array): string | undefined {
 
 function unreadable(root: string, cause: unknown): FolderError {
   return new FolderError("FOLDER_UNREADABLE", `${root} cannot be read. Check its permissions.`, { cause });
-}
-
-function unsafe(path: RelativePath): FolderError {
-  return new FolderError(
-    "FOLDER_UNSAFE",
-    `${path} would lead through a link out of the shared folder; it was left alone.`,
-  );
 }

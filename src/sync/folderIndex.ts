@@ -5,12 +5,15 @@ import type { RelativePath } from "./relativePath.js";
 /** How a file looked on this disk when its record was made: who looks the same was not changed. */
 export interface LocalStat {
   readonly size: number;
+  /** As exactly as the system tells. */
   readonly mtimeMs: number;
+  readonly ctimeMs: number;
   readonly inode: number;
 }
 
 export interface IndexEntry {
   readonly record: FileRecord;
+  /** Undefined: the next look at the file hashes it. */
   readonly stat: LocalStat | undefined;
   /** Order of changes on this device: peers ask for what came after the last one they know. */
   readonly sequence: number;
@@ -20,16 +23,19 @@ export interface IndexEntry {
 export class FolderIndex {
   /** Random; a new one means that the sequence numbers have begun anew. 32 hex digits. */
   readonly id: string;
+  /** In the order of their sequence numbers. */
   readonly #entries = new Map<RelativePath, IndexEntry>();
   /** Paths by content: what is here already need not be sent. */
   readonly #byHash = new Map<string, RelativePath>();
+  /** Paths that exist, by their lower-case form. */
+  readonly #byLowerCase = new Map<string, RelativePath>();
   /** Last sequence taken over from each peer's index: device id → index id and number. */
   readonly peers: Map<string, { readonly indexId: string; readonly sequence: number }> = new Map();
+  readonly #unsaved = new Set<RelativePath>();
+  #peersUnsaved = false;
   #sequence = 0;
   #files = 0;
   #bytes = 0;
-  /** Changed since it was last stored. */
-  dirty = false;
 
   constructor(id: string) {
     this.id = id;
@@ -48,6 +54,11 @@ export class FolderIndex {
     return this.#bytes;
   }
 
+  /** Records, those of deleted files too. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   get(path: RelativePath): IndexEntry | undefined {
     return this.#entries.get(path);
   }
@@ -61,42 +72,71 @@ export class FolderIndex {
     return this.#byHash.get(toHex(hash));
   }
 
+  /** A file whose name differs from `path` in nothing but case. */
+  withOtherCase(path: RelativePath): RelativePath | undefined {
+    const found = this.#byLowerCase.get(path.toLowerCase());
+    return found === path ? undefined : found;
+  }
+
   /** Sets a record; it gets the next sequence number unless an old one is being restored. */
   set(record: FileRecord, stat: LocalStat | undefined, sequence: number = this.#sequence + 1): void {
-    const old = this.#entries.get(record.path);
-    if (old && !old.record.deleted) {
-      this.#files--;
-      this.#bytes -= old.record.size;
-      const key = toHex(old.record.hash);
-      if (this.#byHash.get(key) === record.path) this.#byHash.delete(key);
-    }
+    const { path } = record;
+    const old = this.#entries.get(path);
+    if (old) this.#forget(old.record);
     if (!record.deleted) {
       this.#files++;
       this.#bytes += record.size;
-      this.#byHash.set(toHex(record.hash), record.path);
+      this.#byHash.set(toHex(record.hash), path);
+      this.#byLowerCase.set(path.toLowerCase(), path);
     }
-    this.#entries.set(record.path, { record, stat, sequence });
+    // A new number goes to the end of the map.
+    if (old?.sequence !== sequence) this.#entries.delete(path);
+    this.#entries.set(path, { record, stat, sequence });
     this.#sequence = Math.max(this.#sequence, sequence);
-    this.dirty = true;
+    this.#unsaved.add(path);
   }
 
   /** The file was touched without being changed. */
-  setStat(path: RelativePath, stat: LocalStat): void {
+  setStat(path: RelativePath, stat: LocalStat | undefined): void {
     const entry = this.#entries.get(path);
     if (!entry) return;
     this.#entries.set(path, { ...entry, stat });
-    this.dirty = true;
+    this.#unsaved.add(path);
   }
 
   setPeer(device: string, indexId: string, sequence: number): void {
+    const known = this.peers.get(device);
+    if (known?.indexId === indexId && known.sequence === sequence) return;
     this.peers.set(device, { indexId, sequence });
-    this.dirty = true;
+    this.#peersUnsaved = true;
   }
 
   /** Entries after `sequence`, in order. */
   since(sequence: number): IndexEntry[] {
-    return [...this.#entries.values()]
-      .filter((entry) => entry.sequence > sequence)
-      .sort((a, b) => a.sequence - b.sequence);
+    return [...this.#entries.values()].filter((entry) => entry.sequence > sequence);
+  }
+
+  /** What changed since the last call: for the one who stores it. */
+  takeUnsaved(): { readonly entries: readonly IndexEntry[]; readonly peers: boolean } {
+    const entries: IndexEntry[] = [];
+    for (const path of this.#unsaved) {
+      const entry = this.#entries.get(path);
+      if (entry) entries.push(entry);
+    }
+    entries.sort((a, b) => a.sequence - b.sequence);
+    const peers = this.#peersUnsaved;
+    this.#unsaved.clear();
+    this.#peersUnsaved = false;
+    return { entries, peers };
+  }
+
+  #forget(record: FileRecord): void {
+    if (record.deleted) return;
+    this.#files--;
+    this.#bytes -= record.size;
+    const key = toHex(record.hash);
+    if (this.#byHash.get(key) === record.path) this.#byHash.delete(key);
+    const lower = record.path.toLowerCase();
+    if (this.#byLowerCase.get(lower) === record.path) this.#byLowerCase.delete(lower);
   }
 }

@@ -1,31 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
-import { fromHex, toHex } from "#kernel/bytes.js";
-import { syncDirectory } from "./folder.node.js";
-import { FolderIndex, type LocalStat } from "./folderIndex.js";
-import { isRelativePath, parseRelativePath } from "./relativePath.js";
+import { syncDirectory } from "./disk.node.js";
+import { FolderIndex } from "./folderIndex.js";
+import { headLine, parseIndex, peersLine, recordLine } from "./indexText.js";
 import type { IndexStore } from "./sharedFolder.js";
 
-const FORMAT = "handfast index";
-const VERSION = 1;
+/** Lines that later ones have replaced, before the file is written anew. */
+const MAX_STALE = 1000;
+const LINES_PER_WRITE = 2000;
 
-type Line = readonly [
-  path: string,
-  size: number,
-  mtimeMs: number,
-  executable: boolean,
-  hash: string,
-  version: readonly (readonly [string, number])[],
-  deleted: boolean,
-  stat: LocalStat | null,
-  sequence: number,
-];
-
-/** The index as a file of JSON lines, replaced as a whole: after a crash it is the old one or the new one. */
+/** The index as a file of JSON lines: what changed is appended, and now and then all is replaced. PROTOCOL.md §5. */
 export class IndexFile implements IndexStore {
   readonly #path: string;
   #saving: Promise<void> = Promise.resolve();
+  /** Lines in the file; undefined when it must be written as a whole. */
+  #lines: number | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -37,64 +28,69 @@ export class IndexFile implements IndexStore {
       if (error.code === "ENOENT") return "";
       throw error;
     });
-    try {
-      return parse(text);
-    } catch {
-      return new FolderIndex(randomBytes(16).toString("hex"));
-    }
+    const stored = parseIndex(text);
+    this.#lines = stored?.whole ? stored.lines : undefined;
+    return stored?.index ?? new FolderIndex(randomBytes(16).toString("hex"));
   }
 
+  /** Resolves when everything that has changed until now is durable. */
   save(index: FolderIndex): Promise<void> {
-    const text = serialise(index);
-    this.#saving = this.#saving.catch(() => {}).then(() => this.#write(text));
+    this.#saving = this.#saving.catch(() => {}).then(() => this.#save(index));
     return this.#saving;
   }
 
-  async #write(text: string): Promise<void> {
+  async #save(index: FolderIndex): Promise<void> {
+    const { entries, peers } = index.takeUnsaved();
+    if (entries.length === 0 && !peers && this.#lines !== undefined) return;
+    const lines = this.#lines;
+    // Whatever goes wrong, the next try writes all.
+    this.#lines = undefined;
+    if (lines === undefined || lines + entries.length > 2 * index.size + MAX_STALE) {
+      this.#lines = await this.#replace(index);
+      return;
+    }
+    const added = entries.map(recordLine);
+    if (peers) added.push(peersLine(index));
+    this.#lines = (await this.#append(added)) ? lines + added.length : await this.#replace(index);
+  }
+
+  /** False when the file is gone. */
+  async #append(lines: readonly string[]): Promise<boolean> {
+    const handle = await open(this.#path, constants.O_WRONLY | constants.O_APPEND).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      },
+    );
+    if (!handle) return false;
+    try {
+      await writeLines(handle, lines);
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    return true;
+  }
+
+  async #replace(index: FolderIndex): Promise<number> {
+    const lines = [headLine(index), peersLine(index)];
+    for (const [, entry] of index.entries()) lines.push(recordLine(entry));
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
     const temporary = `${this.#path}.tmp`;
     const handle = await open(temporary, "w", 0o600);
     try {
-      await handle.writeFile(text);
+      await writeLines(handle, lines);
       await handle.sync();
     } finally {
       await handle.close();
     }
     await rename(temporary, this.#path);
     await syncDirectory(dirname(this.#path));
+    return lines.length;
   }
 }
 
-function serialise(index: FolderIndex): string {
-  const head = { format: FORMAT, version: VERSION, id: index.id, peers: [...index.peers] };
-  const lines = [JSON.stringify(head)];
-  for (const [, { record, stat, sequence }] of index.entries()) {
-    const { path, size, mtimeMs, executable, hash, version, deleted } = record;
-    const line: Line = [path, size, mtimeMs, executable, toHex(hash), [...version], deleted, stat ?? null, sequence];
-    lines.push(JSON.stringify(line));
-  }
-  return `${lines.join("\n")}\n`;
-}
-
-function parse(text: string): FolderIndex {
-  const [first = "", ...lines] = text.split("\n");
-  const head = JSON.parse(first) as {
-    format: string;
-    version: number;
-    id: string;
-    peers: [string, { indexId: string; sequence: number }][];
-  };
-  if (head.format !== FORMAT || head.version !== VERSION) throw new Error("not an index of ours");
-  const index = new FolderIndex(head.id);
-  for (const [device, { indexId, sequence }] of head.peers) index.setPeer(device, indexId, sequence);
-  for (const line of lines) {
-    if (line === "") continue;
-    const [text, size, mtimeMs, executable, hash, version, deleted, stat, sequence] = JSON.parse(line) as Line;
-    const path = parseRelativePath(text);
-    if (!isRelativePath(path)) throw new Error("an unsafe path");
-    const record = { path, size, mtimeMs, executable, hash: fromHex(hash), version: new Map(version), deleted };
-    index.set(record, stat ?? undefined, sequence);
-  }
-  index.dirty = false;
-  return index;
+async function writeLines(handle: FileHandle, lines: readonly string[]): Promise<void> {
+  for (let at = 0; at < lines.length; at += LINES_PER_WRITE)
+    await handle.writeFile(`${lines.slice(at, at + LINES_PER_WRITE).join("\n")}\n`);
 }

@@ -8,6 +8,8 @@ export const SYNC_VERSION = 1;
 export const MAX_MESSAGE: number = 1024 * 1024;
 export const MAX_RECORDS = 500;
 export const DATA_CHUNK: number = 256 * 1024;
+/** Requests without their end. */
+export const MAX_REQUESTS = 64;
 const LIMITS: CborLimits = { bytes: MAX_MESSAGE, depth: 4, items: 100_000 };
 
 export type SyncMode = "both" | "send" | "receive";
@@ -16,6 +18,10 @@ const MODES: readonly SyncMode[] = ["both", "send", "receive"];
 /** How a request ended: all bytes sent; the file changed meanwhile; it is gone or unreadable. */
 export type RequestEnd = "ok" | "changed" | "gone";
 const ENDS: readonly RequestEnd[] = ["ok", "changed", "gone"];
+
+/** Why a file was not stored. */
+export type Refusal = "changing" | "in the way" | "unsafe" | "denied" | "failed" | "name";
+const REFUSALS: readonly Refusal[] = ["changing", "in the way", "unsafe", "denied", "failed", "name"];
 
 export type SyncMessage =
   | {
@@ -41,7 +47,20 @@ export type SyncMessage =
     }
   | { readonly type: "data"; readonly id: number; readonly bytes: Uint8Array }
   | { readonly type: "end"; readonly id: number; readonly status: RequestEnd }
-  | { readonly type: "applied"; readonly sequence: number };
+  | { readonly type: "applied"; readonly sequence: number }
+  | { readonly type: "cancel"; readonly id: number }
+  | { readonly type: "refused"; readonly path: RelativePath; readonly why: Refusal }
+  | {
+      readonly type: "progress";
+      readonly files: number;
+      readonly totalFiles: number;
+      readonly bytes: number;
+      readonly totalBytes: number;
+      readonly path: RelativePath;
+    }
+  | { readonly type: "pause"; readonly on: boolean };
+
+type Of<T extends SyncMessage["type"]> = Extract<SyncMessage, { readonly type: T }>;
 
 export function encodeSyncMessage(message: SyncMessage): Uint8Array {
   return encodeCbor(fields(message));
@@ -63,6 +82,14 @@ function fields(message: SyncMessage): CborValue {
       return [4, message.id, ENDS.indexOf(message.status)];
     case "applied":
       return [5, message.sequence];
+    case "cancel":
+      return [6, message.id];
+    case "refused":
+      return [7, message.path, REFUSALS.indexOf(message.why)];
+    case "progress":
+      return [8, message.files, message.totalFiles, message.bytes, message.totalBytes, message.path];
+    case "pause":
+      return [9, message.on];
   }
 }
 
@@ -76,37 +103,72 @@ export function decodeSyncMessage(bytes: Uint8Array): SyncMessage {
   return message;
 }
 
-function decodeFields(type: CborValue | undefined, rest: readonly CborValue[]): SyncMessage | undefined {
-  const [a, b, c, d] = rest;
-  if (type === 0 && rest.length === 6) return decodeHello(rest);
-  if (
-    type === 1 &&
-    rest.length === 3 &&
-    Array.isArray(a) &&
-    a.length <= MAX_RECORDS &&
-    isCount(b) &&
-    typeof c === "boolean"
-  )
-    return { type: "index", records: (a as readonly CborValue[]).map(decodeRecord), sequence: b, more: c };
-  if (type === 2 && rest.length === 4 && isCount(a) && typeof b === "string" && isHash(c) && isCount(d)) {
-    const path = parseRelativePath(b);
-    return isRelativePath(path) ? { type: "request", id: a, path, hash: c, offset: d } : undefined;
-  }
-  if (type === 3 && rest.length === 2 && isCount(a) && b instanceof Uint8Array && b.length <= DATA_CHUNK)
-    return { type: "data", id: a, bytes: b };
-  const status = ENDS[typeof b === "number" ? b : -1];
-  if (type === 4 && rest.length === 2 && isCount(a) && status) return { type: "end", id: a, status };
-  if (type === 5 && rest.length === 1 && isCount(a)) return { type: "applied", sequence: a };
-  return undefined;
+type Fields = readonly CborValue[];
+
+/** By type number: how many fields, and what they must be. */
+const DECODERS: readonly (readonly [fields: number, decode: (fields: Fields) => SyncMessage | undefined])[] = [
+  [6, decodeHello],
+  [3, decodeIndex],
+  [4, decodeRequest],
+  [2, decodeData],
+  [2, decodeEnd],
+  [1, ([a]) => (isCount(a) ? { type: "applied", sequence: a } : undefined)],
+  [1, ([a]) => (isCount(a) ? { type: "cancel", id: a } : undefined)],
+  [2, decodeRefused],
+  [5, decodeProgress],
+  [1, ([a]) => (typeof a === "boolean" ? { type: "pause", on: a } : undefined)],
+];
+
+function decodeFields(type: CborValue | undefined, fields: Fields): SyncMessage | undefined {
+  const known = DECODERS[typeof type === "number" ? type : -1];
+  return known && fields.length === known[0] ? known[1](fields) : undefined;
 }
 
-function decodeHello([version, device, indexId, mode, haveIndex, haveSequence]: readonly CborValue[]):
-  | SyncMessage
-  | undefined {
+function decodeIndex([records, sequence, more]: Fields): Of<"index"> | undefined {
+  if (!Array.isArray(records) || records.length > MAX_RECORDS) return undefined;
+  if (!isCount(sequence) || typeof more !== "boolean") return undefined;
+  return { type: "index", records: (records as Fields).map(decodeRecord), sequence, more };
+}
+
+function decodeRequest([id, text, hash, offset]: Fields): Of<"request"> | undefined {
+  const path = pathFrom(text);
+  return path && isCount(id) && isHash(hash) && isCount(offset)
+    ? { type: "request", id, path, hash, offset }
+    : undefined;
+}
+
+function decodeData([id, bytes]: Fields): Of<"data"> | undefined {
+  if (!isCount(id) || !(bytes instanceof Uint8Array) || bytes.length > DATA_CHUNK) return undefined;
+  return { type: "data", id, bytes };
+}
+
+function decodeEnd([id, end]: Fields): Of<"end"> | undefined {
+  const status = ENDS[typeof end === "number" ? end : -1];
+  return isCount(id) && status ? { type: "end", id, status } : undefined;
+}
+
+function decodeRefused([text, code]: Fields): Of<"refused"> | undefined {
+  const path = pathFrom(text);
+  const why = REFUSALS[typeof code === "number" ? code : -1];
+  return path && why ? { type: "refused", path, why } : undefined;
+}
+
+function decodeProgress([files, totalFiles, bytes, totalBytes, text]: Fields): Of<"progress"> | undefined {
+  const path = pathFrom(text);
+  if (!path || !isCount(files) || !isCount(totalFiles) || !isCount(bytes) || !isCount(totalBytes)) return undefined;
+  return { type: "progress", files, totalFiles, bytes, totalBytes, path };
+}
+
+function decodeHello([version, device, indexId, mode, haveIndex, haveSequence]: Fields): Of<"hello"> | undefined {
   const known = MODES[typeof mode === "number" ? mode : -1];
   if (version !== SYNC_VERSION || !known || !isId(device, 16) || !isId(indexId, 32)) return undefined;
   if (!(haveIndex === "" || isId(haveIndex, 32)) || !isCount(haveSequence)) return undefined;
   return { type: "hello", device, indexId, mode: known, have: { indexId: haveIndex, sequence: haveSequence } };
+}
+
+function pathFrom(value: CborValue | undefined): RelativePath | undefined {
+  const path = typeof value === "string" ? parseRelativePath(value) : undefined;
+  return path !== undefined && isRelativePath(path) ? path : undefined;
 }
 
 function isId(value: CborValue | undefined, digits: number): value is string {

@@ -19,6 +19,8 @@ export function plan(local: FileRecord | undefined, remote: FileRecord): Action 
   // Both changed it without knowing of each other. An edit beats a delete.
   if (remote.deleted) return "keep";
   if (local.deleted) return "fetch";
+  // Only the executable bit differs: it wins, and there is nothing to keep aside.
+  if (equalConstantTime(local.hash, remote.hash)) return remote.executable ? "fetch" : "keep";
   return remoteWins(local, remote) ? "conflict-ours" : "conflict-theirs";
 }
 

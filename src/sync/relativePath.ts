@@ -34,16 +34,18 @@ export function isRelativePath(result: RelativePath | { readonly refused: PathRe
   return typeof result === "string";
 }
 
-/** `name.ext` → `name.conflict-<device>-<time>.ext`, shortened so that it still fits. */
-export function conflictPath(path: RelativePath, device: string, stamp: string): RelativePath {
+/** `name.ext` → `name.conflict-<label>.ext`, shortened so that it still fits. */
+export function conflictPath(path: RelativePath, label: string): RelativePath {
   const slash = path.lastIndexOf("/") + 1;
   const name = path.slice(slash);
   const dot = name.lastIndexOf(".");
-  const extension = dot > 0 ? name.slice(dot) : "";
-  let stem = dot > 0 ? name.slice(0, dot) : name;
-  const suffix = `.conflict-${device}-${stamp}${extension}`;
-  while (utf8(stem + suffix).length > MAX_PART_BYTES) stem = stem.slice(0, -1);
-  return (path.slice(0, slash) + stem + suffix) as RelativePath;
+  const suffix = `.conflict-${label}${dot > 0 ? name.slice(dot) : ""}`;
+  // An extension as long as a name is none.
+  const kept = utf8(suffix).length < MAX_PART_BYTES ? suffix : `.conflict-${label}`;
+  const stem = [...(dot > 0 && kept === suffix ? name.slice(0, dot) : name)];
+  const room = Math.min(MAX_PART_BYTES, MAX_BYTES - utf8(path.slice(0, slash)).length);
+  while (stem.length > 1 && utf8(stem.join("") + kept).length > room) stem.pop();
+  return (path.slice(0, slash) + stem.join("") + kept) as RelativePath;
 }
 
 function isAllowedName(part: string): boolean {

@@ -1,27 +1,26 @@
-import { equalConstantTime } from "#kernel/bytes.js";
-import { WireError } from "#kernel/errors.js";
+import { HandfastError, WireError } from "#kernel/errors.js";
 import { Gate } from "#kernel/gate.js";
-import { FolderError, type Incoming } from "./folder.js";
+import { Applier } from "./applier.js";
+import { Fetches } from "./fetches.js";
+import { FolderError } from "./folder.js";
+import { type Job, Jobs, type Lane } from "./jobs.js";
 import type { MessageChannel } from "./messageChannel.js";
-import type { RequestEnd, SyncMessage } from "./messages.js";
-import { plan } from "./plan.js";
+import type { Refusal, RequestEnd, SyncMessage } from "./messages.js";
+import { Progress } from "./progress.js";
 import type { FileRecord } from "./record.js";
-import { conflictPath } from "./relativePath.js";
+import { refusalOf, refusalText } from "./refusal.js";
 import type { SharedFolder } from "./sharedFolder.js";
 import type { SyncEvent } from "./syncEvents.js";
-import { mergeVersions } from "./versionVector.js";
+import { compareVersions } from "./versionVector.js";
 
-const PARALLEL = 16;
+/** Files on their way at the same time; together at most MAX_REQUESTS. */
+const WORKERS: Readonly<Record<Lane, number>> = { small: 28, big: 4 };
 const MAX_PENDING = 1_000_000;
+const MAX_TRIES = 3;
 const FULL_WAIT_MS = 10_000;
-
-interface Fetch {
-  readonly incoming: Incoming;
-  readonly finish: (status: RequestEnd) => void;
-  readonly fail: (error: Error) => void;
-  readonly size: number;
-  received: number;
-}
+const RETRY_MS = 60_000;
+/** Applied files after which the index is saved, so that a crash costs little. */
+const SAVE_EVERY = 500;
 
 export interface SyncReceiverOptions {
   readonly shared: SharedFolder;
@@ -29,239 +28,214 @@ export interface SyncReceiverOptions {
   readonly peer: string;
   readonly peerIndexId: string;
   readonly onEvent: (event: SyncEvent) => void;
-  readonly wait: (ms: number) => Promise<void>;
+  /** All that the peer has told is applied, durably. */
+  readonly onSettled: () => void;
+  /** Resolves after so many milliseconds, or earlier, in any way, when the signal aborts. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** The peer's changes on their way here: plans, fetches, checks, makes durable, and only then says so. */
 export class SyncReceiver {
   readonly #options: SyncReceiverOptions;
-  readonly #pending: { readonly record: FileRecord; readonly sequence: number }[] = [];
-  readonly #fetches = new Map<number, Fetch>();
+  readonly #jobs = new Jobs();
+  readonly #fetches: Fetches;
+  readonly #applier: Applier;
+  readonly #progress: Progress;
   readonly #changed = new Gate();
-  #running = 0;
-  #nextId = 1;
+  readonly #closing = new AbortController();
   /** The peer has nothing newer than this. */
   #target: number | undefined;
-  #told = -1;
-  #done = { files: 0, bytes: 0, received: 0 };
-  #total = { files: 0, bytes: 0 };
-  #closed = false;
+  #told: number | undefined;
+  #received = 0;
+  #unsaved = 0;
+  #paused = false;
+  #retrying = false;
 
   constructor(options: SyncReceiverOptions) {
     this.#options = options;
+    const { shared, channel, onEvent } = options;
+    this.#progress = new Progress((progress) => {
+      onEvent({ type: "progress", ...progress });
+      this.#say({ type: "progress", ...progress } as SyncMessage);
+    });
+    this.#fetches = new Fetches(channel, (record, bytes) => this.#progress.onBytes(record, bytes));
+    const request = (...wanted: Parameters<Fetches["request"]>): Promise<RequestEnd> =>
+      this.#fetches.request(...wanted);
+    this.#applier = new Applier(shared, request, onEvent);
+  }
+
+  get settled(): boolean {
+    return this.#target !== undefined && this.#target === this.#told;
+  }
+
+  /** Files that came over the wire since the last call. */
+  takeReceived(): number {
+    const received = this.#received;
+    this.#received = 0;
+    return received;
   }
 
   onIndex(message: Extract<SyncMessage, { type: "index" }>): void {
-    if (this.#pending.length + message.records.length > MAX_PENDING) throw new WireError("too many index records");
-    for (const record of message.records) {
-      this.#pending.push({ record, sequence: message.sequence });
-      this.#total = { files: this.#total.files + 1, bytes: this.#total.bytes + record.size };
-    }
+    if (this.#jobs.size + message.records.length > MAX_PENDING) throw new WireError("too many index records");
+    for (const record of message.records) if (this.#isNews(record)) this.#add(record);
     if (!message.more) this.#target = message.sequence;
     this.#changed.open();
   }
 
-  /** Called in order with everything the peer sends for a request; waits for the disk. */
   async onData(id: number, bytes: Uint8Array): Promise<void> {
-    const fetch = this.#fetches.get(id);
-    if (!fetch) return;
-    fetch.received += bytes.length;
-    // More than was announced is a lie, and must not fill the disk.
-    if (fetch.received > fetch.size) return fetch.finish("changed");
-    try {
-      await fetch.incoming.write(bytes);
-    } catch (error) {
-      fetch.fail(error as Error);
-    }
+    await this.#fetches.onData(id, bytes);
   }
 
   onEnd(id: number, status: RequestEnd): void {
-    this.#fetches.get(id)?.finish(status);
+    this.#fetches.onEnd(id, status);
   }
 
   /** Works until `close`. Rejects when something happened that makes going on pointless. */
   async run(): Promise<void> {
-    const workers = Array.from({ length: PARALLEL }, () => this.#work());
-    await Promise.all([...workers, this.#report()]);
-  }
-
-  close(error: Error): void {
-    this.#closed = true;
-    for (const fetch of this.#fetches.values()) fetch.fail(error);
-    this.#fetches.clear();
-    this.#changed.open();
-  }
-
-  async #work(): Promise<void> {
-    while (!this.#closed) {
-      const next = this.#pending.shift();
-      if (!next) {
-        await this.#changed.wait();
-        continue;
-      }
-      this.#running++;
-      try {
-        await this.#applyPatiently(next.record);
-      } finally {
-        this.#running--;
-        this.#changed.open();
-      }
+    const lanes: Lane[] = ["small", "big"];
+    const workers = lanes.flatMap((lane) => Array.from({ length: WORKERS[lane] }, () => this.#work(lane)));
+    const all = [...workers, this.#conduct()];
+    try {
+      await Promise.all(all);
+    } finally {
+      this.close();
+      await Promise.allSettled(all);
     }
   }
 
-  /** Tells the peer what is durable here, whenever there is nothing left to do. */
-  async #report(): Promise<void> {
-    const { shared, channel, onEvent, peer, peerIndexId } = this.#options;
+  close(): void {
+    this.#closing.abort();
+    this.#fetches.close(new HandfastError("CLOSED", "Syncing has ended."));
+    this.#changed.open();
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** What the index says is enough to know that a record is old. */
+  #isNews(record: FileRecord): boolean {
+    const known = this.#options.shared.index.get(record.path)?.record;
+    const order = known && compareVersions(known.version, record.version);
+    return order !== "equal" && order !== "after";
+  }
+
+  #add(record: FileRecord): void {
+    this.#jobs.add(record);
+    if (!record.deleted) this.#progress.expect(record);
+  }
+
+  async #work(lane: Lane): Promise<void> {
     while (!this.#closed) {
-      const target = this.#target;
-      if (target === undefined || this.#pending.length > 0 || this.#running > 0 || target === this.#told) {
-        await this.#changed.wait();
-        continue;
-      }
-      shared.index.setPeer(peer, peerIndexId, target);
-      await shared.save();
-      if (target !== this.#target || this.#pending.length > 0 || this.#running > 0) continue;
-      this.#told = target;
-      const { files, bytes } = shared.index;
-      const received = this.#done.received;
-      this.#done = { files: 0, bytes: 0, received: 0 };
-      this.#total = { files: 0, bytes: 0 };
-      await channel.send({ type: "applied", sequence: target });
-      onEvent({ type: "synced", files, bytes, sent: 0, received });
+      const job = this.#jobs.next(lane);
+      if (job) await this.#doOne(job);
+      else await this.#changed.wait();
+    }
+  }
+
+  /** When the lanes are empty: deletions, then what they made possible, then the word that all is done. */
+  async #conduct(): Promise<void> {
+    while (!this.#closed) {
+      const idle = this.#target !== undefined && this.#jobs.waiting === 0 && this.#jobs.running === 0;
+      const deletion = idle ? this.#jobs.nextDeletion() : undefined;
+      if (deletion) await this.#doOne(deletion);
+      else if (idle && this.#jobs.unblock()) this.#changed.open();
+      else if (idle && this.#target !== this.#told) await this.#report();
+      else await this.#changed.wait();
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { shared, channel, peer, peerIndexId, onSettled } = this.#options;
+    const target = this.#target ?? 0;
+    // With failures the peer tells all again at the next session, and they are tried again.
+    if (this.#jobs.failures === 0) shared.index.setPeer(peer, peerIndexId, target);
+    await shared.save();
+    if (target !== this.#target || this.#jobs.waiting > 0) return;
+    this.#progress.reset();
+    await channel.send({ type: "applied", sequence: target });
+    this.#told = target;
+    shared.changed();
+    onSettled();
+  }
+
+  async #doOne(job: Job): Promise<void> {
+    this.#jobs.running++;
+    try {
+      await this.#applyPatiently(job);
+      if (++this.#unsaved % SAVE_EVERY === 0) await this.#options.shared.save();
+    } finally {
+      this.#jobs.running--;
+      this.#changed.open();
     }
   }
 
   /** A full disk is a pause, not an end. */
-  async #applyPatiently(record: FileRecord): Promise<void> {
-    for (;;) {
+  async #applyPatiently(job: Job): Promise<void> {
+    while (!this.#closed) {
       try {
-        await this.#options.shared.exclusively(record.path, () => this.#apply(record));
-        this.#progress(record);
+        await this.#apply(job);
+        if (this.#paused) this.#pause(false);
         return;
       } catch (error) {
         if (this.#closed) return;
-        if (error instanceof FolderError && error.code === "DISK_FULL") {
-          this.#options.onEvent({ type: "paused", reason: error.message });
-          await this.#options.wait(FULL_WAIT_MS);
-        } else if (error instanceof FolderError && error.code === "FOLDER_UNSAFE") {
-          this.#options.onEvent({ type: "skipped", path: record.path, reason: error.message });
-          return;
-        } else throw error;
+        if (!(error instanceof FolderError) || error.code !== "DISK_FULL") return this.#onFailure(job, error);
+        if (!this.#paused) this.#pause(true, error.message);
+        await this.#wait(FULL_WAIT_MS);
       }
     }
   }
 
-  async #apply(record: FileRecord): Promise<void> {
-    const { shared } = this.#options;
-    const local = (await shared.refresh(record.path))?.record;
-    switch (plan(local, record)) {
-      case "keep":
-        return;
-      case "merge":
-        return this.#takeVersion(record, local);
-      case "trash":
-        await shared.folder.trash(record.path);
-        shared.index.set(record, undefined);
-        return;
-      case "fetch":
-        return this.#fetch(record, record);
-      case "conflict-ours":
-        return this.#keepOursAside(record);
-      case "conflict-theirs":
-        return this.#fetchAside(record, local);
-    }
+  async #apply(job: Job): Promise<void> {
+    const { record } = job;
+    const outcome = await this.#applier.apply(record, job.forced);
+    if (outcome === "changed" && job.tries + 1 < MAX_TRIES) this.#jobs.again(job);
+    else if (outcome === "changed") this.#refuse(record, "changing");
+    else if (outcome === "gone") this.#jobs.fail(record);
+    else if (!record.deleted) this.#progress.onFile(record, outcome === "received" ? record.size : 0);
+    if (outcome === "received") this.#received++;
   }
 
-  #takeVersion(record: FileRecord, local: FileRecord | undefined): void {
-    const { index } = this.#options.shared;
-    const version = local ? mergeVersions(local.version, record.version) : record.version;
-    index.set({ ...(local ?? record), version }, index.get(record.path)?.stat);
+  #onFailure(job: Job, error: unknown): void {
+    const why = refusalOf(error);
+    // What concerns more than one file ends the session.
+    if (!why) throw error;
+    if (why === "in the way" && !job.forced) this.#jobs.block(job);
+    else this.#refuse(job.record, why, error instanceof FolderError ? error.message : undefined);
   }
 
-  /** Theirs takes the name; ours lives on under the name of a conflict copy. PROTOCOL.md §4. */
-  async #keepOursAside(record: FileRecord): Promise<void> {
-    const { shared, onEvent } = this.#options;
-    const copy = conflictPath(record.path, shared.device, shared.stamp());
-    await shared.folder.rename(record.path, copy);
-    onEvent({ type: "conflict", path: record.path, copy });
-    await shared.exclusively(copy, () => shared.refresh(copy));
-    await this.#fetch(record, record);
+  #refuse(record: FileRecord, why: Refusal, reason = refusalText(why)): void {
+    this.#jobs.fail(record);
+    this.#options.onEvent({ type: "skipped", path: record.path, reason });
+    this.#say({ type: "refused", path: record.path, why });
+    if (!this.#retrying) void this.#retryLater();
   }
 
-  /** Ours keeps the name; theirs is stored beside it. */
-  async #fetchAside(record: FileRecord, local: FileRecord | undefined): Promise<void> {
-    const { shared, peer, onEvent } = this.#options;
-    const copy = conflictPath(record.path, peer, shared.stamp());
-    await shared.exclusively(copy, () => this.#fetch(record, { ...record, path: copy }));
-    onEvent({ type: "conflict", path: record.path, copy });
-    const entry = shared.index.get(record.path);
-    if (local) shared.index.set({ ...local, version: mergeVersions(local.version, record.version) }, entry?.stat);
+  async #retryLater(): Promise<void> {
+    this.#retrying = true;
+    await this.#wait(RETRY_MS);
+    this.#retrying = false;
+    if (this.#closed || this.#jobs.failures === 0) return;
+    this.#jobs.retryFailed();
+    this.#told = undefined;
+    this.#changed.open();
   }
 
-  /** Gets the content of `wanted` and puts it where `target` says. What changed meanwhile comes again by itself. */
-  async #fetch(wanted: FileRecord, target: FileRecord): Promise<void> {
-    const { shared, onEvent } = this.#options;
-    const incoming = await shared.folder.receive(target.path);
-    try {
-      const here = await this.#copyLocally(wanted, incoming);
-      if (!here && !(await this.#request(wanted, incoming))) {
-        await incoming.discard();
-        return;
-      }
-      if (!equalConstantTime(incoming.digest(), wanted.hash))
-        throw new WireError("a file that is not what was announced");
-      const stat = await incoming.commit({ mtimeMs: wanted.mtimeMs, executable: wanted.executable });
-      shared.index.set(target, stat);
-      this.#done.received += here ? 0 : 1;
-      onEvent({ type: "received", path: target.path, bytes: here ? 0 : wanted.size });
-    } catch (error) {
-      await incoming.discard();
-      throw error;
-    }
+  #pause(on: boolean, reason = ""): void {
+    this.#paused = on;
+    this.#options.onEvent(on ? { type: "paused", reason } : { type: "resumed" });
+    this.#say({ type: "pause", on });
   }
 
-  /** A file that was only moved or copied need not travel. */
-  async #copyLocally(wanted: FileRecord, incoming: Incoming): Promise<boolean> {
-    const { shared } = this.#options;
-    const source = shared.index.withContent(wanted.hash);
-    const reader = source === undefined ? undefined : await shared.folder.open(source);
-    if (!reader) return false;
-    try {
-      const { size } = await reader.stat();
-      if (size !== wanted.size) return false;
-      for (let offset = 0; offset < size; ) {
-        const bytes = await reader.read(offset, 1024 * 1024);
-        if (bytes.length === 0) break;
-        await incoming.write(bytes);
-        offset += bytes.length;
-      }
-      if (!equalConstantTime(incoming.digest(), wanted.hash))
-        throw new WireError("a local file changed while it was copied");
-      return true;
-    } finally {
-      await reader.close();
-    }
-  }
-
-  async #request(wanted: FileRecord, incoming: Incoming): Promise<boolean> {
-    const id = this.#nextId++;
-    const ended = new Promise<RequestEnd>((finish, fail) => {
-      this.#fetches.set(id, { incoming, finish, fail, size: wanted.size, received: 0 });
+  async #wait(ms: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#closing.signal.addEventListener("abort", () => resolve(), { once: true });
     });
-    ended.catch(() => {}); // awaited below, unless sending the request fails first
-    try {
-      await this.#options.channel.send({ type: "request", id, path: wanted.path, hash: wanted.hash, offset: 0 });
-      return (await ended) === "ok";
-    } finally {
-      this.#fetches.delete(id);
-    }
+    await Promise.race([this.#options.wait(ms, this.#closing.signal).catch(() => {}), closed]);
   }
 
-  #progress(record: FileRecord): void {
-    this.#done.files++;
-    this.#done.bytes += record.size;
-    const { files, bytes } = this.#done;
-    const { files: totalFiles, bytes: totalBytes } = this.#total;
-    this.#options.onEvent({ type: "progress", files, totalFiles, bytes, totalBytes, path: record.path });
+  /** Only for the person there: nothing waits for it. */
+  #say(message: SyncMessage): void {
+    this.#options.channel.send(message).catch(() => {});
   }
 }

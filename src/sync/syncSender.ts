@@ -1,124 +1,146 @@
 import { equalConstantTime } from "#kernel/bytes.js";
-import type { FileReader, FileStat } from "./folder.js";
+import type { FileReader } from "./folder.js";
 import type { MessageChannel } from "./messageChannel.js";
-import { DATA_CHUNK, MAX_RECORDS, type RequestEnd, type SyncMessage } from "./messages.js";
-import type { SharedFolder } from "./sharedFolder.js";
+import { DATA_CHUNK, MAX_RECORDS, MAX_REQUESTS, type RequestEnd, type SyncMessage } from "./messages.js";
+import type { FileRecord } from "./record.js";
+import { type SharedFolder, wholeMs } from "./sharedFolder.js";
 import type { SyncEvent } from "./syncEvents.js";
 
 type Request = Extract<SyncMessage, { type: "request" }>;
 /** Records in one message; small enough that none can exceed the largest message. */
 const BATCH = Math.min(MAX_RECORDS, 400);
-const MAX_QUEUED = 64;
+
+export interface SyncSenderOptions {
+  readonly shared: SharedFolder;
+  readonly channel: MessageChannel;
+  /** The last of our sequence numbers that the peer has. */
+  readonly from: number;
+  readonly onEvent: (event: SyncEvent) => void;
+  /** The peer has all we have, durably. */
+  readonly onSettled: () => void;
+}
 
 /** Our side's changes on their way to the peer: tells what we have, serves what is asked for. */
 export class SyncSender {
-  readonly #shared: SharedFolder;
-  readonly #channel: MessageChannel;
-  readonly #onEvent: (event: SyncEvent) => void;
-  readonly #requests: Request[] = [];
+  readonly #options: SyncSenderOptions;
+  /** Requests being served; false once the peer has cancelled one. */
+  readonly #serving = new Map<number, boolean>();
   #announced: number;
-  #applied: number;
+  #greeted = false;
+  #applied: number | undefined;
   #announcing: Promise<void> = Promise.resolve();
-  #serving = false;
-  #sentFiles = 0;
-  #settledTold = false;
+  #sent = 0;
 
-  /** `from`: the last of our sequence numbers that the peer has. */
-  constructor(shared: SharedFolder, channel: MessageChannel, from: number, onEvent: (event: SyncEvent) => void) {
-    this.#shared = shared;
-    this.#channel = channel;
-    this.#onEvent = onEvent;
-    this.#announced = from;
-    this.#applied = from;
+  constructor(options: SyncSenderOptions) {
+    this.#options = options;
+    this.#announced = options.from;
   }
 
-  /** The peer has all we have, durably. */
   get settled(): boolean {
-    return this.#applied >= this.#shared.index.sequence;
+    return this.#applied !== undefined && this.#applied >= this.#options.shared.index.sequence;
   }
 
-  /** Tells the peer what is new since the last time. The first call also when that is nothing. */
+  /** Files sent since the last call. */
+  takeSent(): number {
+    const sent = this.#sent;
+    this.#sent = 0;
+    return sent;
+  }
+
+  /** Tells the peer what is new since the last time; the first time also when that is nothing. */
   announce(): Promise<void> {
     this.#announcing = this.#announcing.then(() => this.#announceAll());
     return this.#announcing;
   }
 
   onApplied(sequence: number): void {
-    this.#applied = Math.max(this.#applied, Math.min(sequence, this.#announced));
-    if (!this.settled) return;
-    const { files, bytes } = this.#shared.index;
-    if (this.#settledTold && this.#sentFiles === 0) return;
-    this.#settledTold = true;
-    this.#onEvent({ type: "synced", files, bytes, sent: this.#sentFiles, received: 0 });
-    this.#sentFiles = 0;
+    this.#applied = Math.max(this.#applied ?? 0, Math.min(sequence, this.#announced));
+    if (this.settled) this.#options.onSettled();
   }
 
-  /** False when the peer asks for more at once than it may. */
+  /** Serves it beside the others. False when the peer asks for more at once than it may. */
   onRequest(request: Request, onError: (error: unknown) => void): boolean {
-    if (this.#requests.length >= MAX_QUEUED) return false;
-    this.#requests.push(request);
-    if (!this.#serving) {
-      this.#serving = true;
-      this.#serve().catch(onError);
-    }
+    if (this.#serving.size >= MAX_REQUESTS || this.#serving.has(request.id)) return false;
+    this.#serving.set(request.id, true);
+    this.#serve(request)
+      .finally(() => this.#serving.delete(request.id))
+      .catch(onError);
     return true;
   }
 
+  onCancel(id: number): void {
+    if (this.#serving.has(id)) this.#serving.set(id, false);
+  }
+
   async #announceAll(): Promise<void> {
-    for (;;) {
-      const { index } = this.#shared;
-      const entries = index.since(this.#announced);
-      const batch = entries.slice(0, BATCH);
-      const sequence = batch.at(-1)?.sequence ?? index.sequence;
-      const more = entries.length > batch.length;
-      this.#announced = Math.max(this.#announced, sequence);
-      await this.#channel.send({ type: "index", records: batch.map(({ record }) => record), sequence, more });
-      if (!more) return;
+    const { shared, channel } = this.#options;
+    // What the peer knows of us must survive a crash here, or its numbers would mean something else.
+    await shared.save();
+    const entries = shared.index.since(this.#announced);
+    for (let at = 0; !this.#greeted || at < entries.length; at += BATCH) {
+      this.#greeted = true;
+      const batch = entries.slice(at, at + BATCH);
+      const more = at + BATCH < entries.length;
+      this.#announced = Math.max(this.#announced, batch.at(-1)?.sequence ?? 0);
+      const records = batch.map(({ record }) => record);
+      await channel.send({ type: "index", records, sequence: this.#announced, more });
     }
   }
 
-  async #serve(): Promise<void> {
+  async #serve(request: Request): Promise<void> {
+    const { shared, channel, onEvent } = this.#options;
+    const status = await this.#sendFile(request);
+    // The new record must be on its way before the peer can believe that it has everything.
+    if (status !== "ok" && this.#serving.get(request.id)) await this.#lookAgain(request);
+    if (status === "ok") {
+      this.#sent++;
+      onEvent({ type: "sent", path: request.path, bytes: shared.index.get(request.path)?.record.size ?? 0 });
+    }
+    await channel.send({ type: "end", id: request.id, status });
+  }
+
+  async #lookAgain({ path }: Request): Promise<void> {
+    const { shared, onEvent } = this.#options;
+    const before = shared.index.sequence;
     try {
-      for (let request = this.#requests.shift(); request; request = this.#requests.shift()) {
-        const status = await this.#serveOne(request);
-        await this.#channel.send({ type: "end", id: request.id, status });
-      }
-    } finally {
-      this.#serving = false;
+      await shared.exclusively(path, () => shared.refresh(path));
+    } catch (error) {
+      onEvent({ type: "skipped", path, reason: `cannot be read (${(error as { code?: string }).code ?? "error"})` });
     }
+    if (shared.index.sequence !== before) shared.changed();
   }
 
-  async #serveOne(request: Request): Promise<RequestEnd> {
-    const { folder, index } = this.#shared;
-    const entry = index.get(request.path);
+  async #sendFile(request: Request): Promise<RequestEnd> {
+    const { folder, index } = this.#options.shared;
+    const record = index.get(request.path)?.record;
     // Only what the index offers, and only the content that was offered, ever leaves.
-    if (!entry || entry.record.deleted || !equalConstantTime(entry.record.hash, request.hash)) return "changed";
-    const reader = await folder.open(request.path);
+    if (!record || record.deleted || !equalConstantTime(record.hash, request.hash)) return "changed";
+    const reader = await folder.open(request.path).catch(() => undefined);
     if (!reader) return "gone";
     try {
-      const bytes = await this.#sendContent(reader, request);
-      const unchanged = looksSame(await reader.stat(), entry.record.size, entry.stat?.mtimeMs);
-      if (!unchanged) return "changed";
-      this.#sentFiles++;
-      this.#onEvent({ type: "sent", path: request.path, bytes });
-      return "ok";
+      const before = await reader.stat();
+      if (before.size !== record.size) return "changed";
+      if (!(await this.#sendContent(reader, request, record))) return "changed";
+      return wholeMs(await reader.stat()) === wholeMs(before) ? "ok" : "changed";
+    } catch (error) {
+      // An error of this file; one of the connection shows at the next message.
+      if (typeof (error as { code?: unknown }).code === "string") return "gone";
+      throw error;
     } finally {
       await reader.close();
     }
   }
 
-  async #sendContent(reader: FileReader, { id, offset }: Request): Promise<number> {
-    let at = offset;
-    for (;;) {
-      const bytes = await reader.read(at, DATA_CHUNK);
-      if (bytes.length === 0) return at - offset;
+  /** False when it was cancelled, or the file is shorter than it was. */
+  async #sendContent(reader: FileReader, { id, offset }: Request, { size }: FileRecord): Promise<boolean> {
+    for (let at = offset; at < size; ) {
+      if (!this.#serving.get(id)) return false;
+      const bytes = await reader.read(at, Math.min(DATA_CHUNK, size - at));
+      if (bytes.length === 0) return false;
       // Waits while the stream is full, so that a large file is never in memory.
-      await this.#channel.send({ type: "data", id, bytes });
+      await this.#options.channel.send({ type: "data", id, bytes });
       at += bytes.length;
     }
+    return true;
   }
-}
-
-function looksSame(stat: FileStat, size: number, mtimeMs: number | undefined): boolean {
-  return stat.size === size && (mtimeMs === undefined || stat.mtimeMs === mtimeMs);
 }

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Gate } from "#kernel/gate.js";
 import { DiskFolder } from "#sync/folder.node.js";
 import { IndexFile } from "#sync/indexStore.node.js";
 import type { SyncMode } from "#sync/messages.js";
@@ -16,6 +17,7 @@ export class TestFolder {
   readonly device: string;
   readonly events: SyncEvent[] = [];
   readonly indexPath: string;
+  readonly #happened = new Gate();
 
   constructor(name: string, device: string) {
     const base = mkdtempSync(join(tmpdir(), "handfast-sync-"));
@@ -48,6 +50,12 @@ export class TestFolder {
       .sort();
   }
 
+  /** What is being received, or was left behind. */
+  temporary(): string[] {
+    const folder = join(this.root, ".handfast/tmp");
+    return existsSync(folder) ? readdirSync(folder) : [];
+  }
+
   /** As after a start of the program: index from disk, folder scanned. */
   async open(): Promise<SharedFolder> {
     const store = new IndexFile(this.indexPath);
@@ -66,8 +74,14 @@ export class TestFolder {
   session(shared: SharedFolder, stream: ReturnType<typeof streamPair>["a"], mode: SyncMode, peer: string): SyncSession {
     const onEvent = (event: SyncEvent): void => {
       this.events.push(event);
+      this.#happened.open();
     };
     return new SyncSession({ stream, shared, mode, peer, onEvent, wait: () => new Promise(() => {}) });
+  }
+
+  /** Resolves when there are more than `before` events of this type; rejects when `running` does. */
+  async more(type: SyncEvent["type"], before: number, running: Promise<unknown>): Promise<void> {
+    while (this.count(type) <= before) await Promise.race([running, this.#happened.wait()]);
   }
 
   count(type: SyncEvent["type"]): number {
@@ -84,7 +98,7 @@ export async function syncOnce(from: TestFolder, to: TestFolder): Promise<number
   const before = from.count("synced");
   const running = [sender.run(), receiver.run()];
   const failed = Promise.all(running);
-  while (from.count("synced") === before) await Promise.race([failed, new Promise((resolve) => setImmediate(resolve))]);
+  await from.more("synced", before, failed);
   await sender.end();
   await receiver.end();
   await failed;
