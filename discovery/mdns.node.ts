@@ -1,9 +1,10 @@
 import { networkInterfaces } from "node:os";
 import multicastDns, { type MulticastDNS } from "multicast-dns";
 import type { Instant } from "#kernel/ports.js";
+import { encodablePacket } from "./codec.node.js";
 import type { LocalInterface, Subnet } from "./ipv4.js";
 import { type LinkListener, LocalDiscovery, type LocalDiscoveryOptions, type MulticastLink } from "./localDiscovery.js";
-import type { DnsPacket, DnsRecord, OutgoingPacket } from "./records.js";
+import type { DnsPacket, OutgoingPacket } from "./records.js";
 
 const RECHECK_MS = 2000;
 const MAX_RETRY_MS = 60_000;
@@ -166,23 +167,6 @@ function sentenceFor(name: string, { code, message }: NodeJS.ErrnoException): st
   if (code === "EACCES" || code === "EPERM")
     return `This system does not let us use UDP port 5353 on ${name}. ${instead}`;
   return `Multicast does not work on ${name} (${code ?? message}). ${instead}`;
-}
-
-/** The codec wants Buffers, and writes into the packet that it is given. */
-function encodablePacket({ questions = [], answers = [], authorities = [], additionals = [], id }: DnsPacket): unknown {
-  const encode = (records: readonly DnsRecord[]): unknown[] =>
-    records.map((record) =>
-      record.type === "TXT" && Array.isArray(record.data)
-        ? { ...record, data: record.data.map((entry: Uint8Array) => Buffer.from(entry)) }
-        : { ...record },
-    );
-  return {
-    ...(id !== undefined && { id }),
-    questions: questions.map((question) => ({ ...question })),
-    answers: encode(answers),
-    authorities: encode(authorities),
-    additionals: encode(additionals),
-  };
 }
 
 /** IPv4 interfaces by name. Without a wish: all that are not the loopback. */
