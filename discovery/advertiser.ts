@@ -10,14 +10,15 @@ import { Responder } from "./responder.js";
 const PROBES = 3;
 const PROBE_WAIT_MS = 250;
 const LOST_PROBE_WAIT_MS = 1000;
-const ANNOUNCEMENTS = 2;
+/** Two are required. Multicast over the air gets lost, and a browser asks ever more seldom. */
+const ANNOUNCEMENTS = 4;
 const ANNOUNCE_WAIT_MS = 1000;
 const MAX_CONFLICTS = 15;
 const CONFLICT_WINDOW_MS = 10_000;
 const CONFLICT_WAIT_MS = 5000;
 /** PROTOCOL.md §2 */
 const ROTATE_MS = 15 * 60_000;
-/** After both announcements that took the name back. */
+/** After two announcements that took the name back. */
 const ROTATE_AFTER_PAIRING_MS = 2 * ANNOUNCE_WAIT_MS;
 
 export interface AdvertiserOptions extends DeviceFacts {
@@ -125,8 +126,7 @@ export class Advertiser {
     this.#claimed = true;
     this.#hold();
     for (const responder of this.#responders.values()) responder.announce(now);
-    this.#announcementsLeft--;
-    this.#nextAt = now + ANNOUNCE_WAIT_MS;
+    this.#nextAt = now + ANNOUNCE_WAIT_MS * 2 ** (ANNOUNCEMENTS - this.#announcementsLeft--);
   }
 
   #hold(): void {

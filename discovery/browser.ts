@@ -21,6 +21,8 @@ const MAX_WAIT_MS = 60 * 60_000;
 /** A record that did not come with the others is asked for after so long, then ever more seldom. */
 const MISSING_WAIT_MS = 100;
 const MAX_MISSING_TRIES = 6;
+/** Between two packets that ask for more than pointers: who invents devices must not make us chatter. */
+const DETAILS_WAIT_MS = 250;
 // PROTOCOL.md §5
 const MAX_INSTANCES = 256;
 const MAX_ADDRESSES = 8;
@@ -70,6 +72,7 @@ export class Browser {
   #active = false;
   #nextQueryAt: Instant = Number.POSITIVE_INFINITY;
   #lastQueryAt: Instant = Number.NEGATIVE_INFINITY;
+  #nextDetailsAt: Instant = Number.NEGATIVE_INFINITY;
   #wait = FIRST_WAIT_MS;
 
   constructor(random: RandomSource, type: string = SERVICE) {
@@ -114,7 +117,7 @@ export class Browser {
   tick(now: Instant): void {
     let expired = false;
     for (const { cache } of this.#heard.values()) expired = cache.expire(now) || expired;
-    if (expired) for (const key of [...this.#instances.keys()]) this.#show(key);
+    if (expired) this.#showAll(now);
     if (!this.#active) return;
     const periodic = now >= this.#nextQueryAt;
     if (periodic) {
@@ -122,20 +125,25 @@ export class Browser {
       this.#nextQueryAt = now + this.#wait;
       this.#wait = Math.min(2 * this.#wait, MAX_WAIT_MS);
     }
-    const missing = [...this.#instances.values()].filter((instance) => askAt(instance) <= now);
+    const pointers = periodic ? [{ name: this.#type, type: "PTR" }] : [];
+    const incomplete = now >= this.#nextDetailsAt ? this.#incomplete(now) : undefined;
     for (const { interface: each, cache } of this.#heard.values()) {
-      const pointers = periodic ? [{ name: this.#type, type: "PTR" }] : [];
-      const wanted = missing.flatMap(({ name }) => this.#missing(name, cache));
-      this.#ask(each.name, cache, [...pointers, ...cache.refresh(now), ...wanted], now);
+      const details = incomplete?.flatMap(({ name }) => this.#missing(name, cache)) ?? [];
+      const refresh = incomplete ? cache.refresh(now) : [];
+      this.#ask(each.name, cache, [...pointers, ...refresh, ...details], now);
+      if (refresh.length + details.length > 0) this.#nextDetailsAt = now + DETAILS_WAIT_MS;
     }
-    for (const instance of missing) instance.askAt = now + FIRST_WAIT_MS * 2 ** instance.tries++;
+    for (const instance of incomplete ?? []) instance.askAt = now + FIRST_WAIT_MS * 2 ** instance.tries++;
   }
 
   get deadline(): Instant {
-    let earliest = this.#active ? this.#nextQueryAt : Number.POSITIVE_INFINITY;
-    for (const { cache } of this.#heard.values()) earliest = Math.min(earliest, cache.deadline(this.#active));
-    if (this.#active) for (const each of this.#instances.values()) earliest = Math.min(earliest, askAt(each));
-    return earliest;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const { cache } of this.#heard.values()) earliest = Math.min(earliest, cache.expiryAt);
+    if (!this.#active) return earliest;
+    let details = Number.POSITIVE_INFINITY;
+    for (const { cache } of this.#heard.values()) details = Math.min(details, cache.refreshAt);
+    for (const instance of this.#instances.values()) details = Math.min(details, askAt(instance));
+    return Math.min(earliest, this.#nextQueryAt, Math.max(details, this.#nextDetailsAt));
   }
 
   nextMessage(): OutgoingPacket | undefined {
@@ -217,6 +225,13 @@ export class Browser {
     }
   }
 
+  /** After lifetimes ended. Who vanished without a goodbye may only have been unheard: everybody is asked again. */
+  #showAll(now: Instant): void {
+    const before = this.hosts.length;
+    for (const key of [...this.#instances.keys()]) this.#show(key);
+    if (this.#active && this.hosts.length < before) this.#askSoon(now);
+  }
+
   /** Says what became of an instance, if anything did. */
   #show(key: string): void {
     const instance = this.#instances.get(key);
@@ -259,6 +274,10 @@ export class Browser {
     if (!host || addresses.size === 0) return undefined;
     const near = [...addresses].filter((address) => isOnLink(address, subnets));
     return { ...host, addresses: [...new Set([...near, ...addresses])] };
+  }
+
+  #incomplete(now: Instant): Instance[] {
+    return [...this.#instances.values()].filter((instance) => askAt(instance) <= now);
   }
 
   #missing(name: string, cache: RecordCache): DnsQuestion[] {

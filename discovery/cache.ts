@@ -106,19 +106,26 @@ export class RecordCache {
     return questions;
   }
 
-  /** When `expire` wants to be called, and `refresh` if `refreshing`. */
-  deadline(refreshing: boolean): Instant {
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const set of this.#sets.values())
-      for (const cached of set.values())
-        earliest = Math.min(earliest, cached.until, refreshing ? refreshAt(cached) : earliest);
-    return earliest;
+  /** When `expire` wants to be called. */
+  get expiryAt(): Instant {
+    return this.#earliest(({ until }) => until);
+  }
+
+  /** When `refresh` wants to be called. */
+  get refreshAt(): Instant {
+    return this.#earliest(refreshAt);
   }
 
   get size(): number {
     let size = 0;
     for (const set of this.#sets.values()) size += set.size;
     return size;
+  }
+
+  #earliest(when: (cached: Cached) => Instant): Instant {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const set of this.#sets.values()) for (const each of set.values()) earliest = Math.min(earliest, when(each));
+    return earliest;
   }
 }
 

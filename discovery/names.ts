@@ -5,7 +5,8 @@ const MAX_NAME_BYTES = 254;
 
 /** The form in which names are compared: ASCII letters only lose their case (RFC 6762 §16), the last dot goes. */
 export function fold(name: string): string {
-  return name.replace(/\.$/, "").replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  const bare = name.endsWith(".") ? name.slice(0, -1) : name;
+  return /[A-Z]/.test(bare) ? bare.replace(/[A-Z]+/g, (letters) => letters.toLowerCase()) : bare;
 }
 
 /** `_handfast._udp.local` is the same as `_HANDFAST._udp.LOCAL.` */

@@ -18,16 +18,10 @@ export function rdataOf({ type, data }: Pick<DnsRecord, "type" | "data">): Uint8
       return typeof data === "string" ? nameBytes(data) : undefined;
     case "SRV": {
       const srv = srvOf(data);
-      const { priority = 0, weight = 0 } = (data ?? {}) as { readonly priority?: number; readonly weight?: number };
-      return srv && concat(uint16(priority), uint16(weight), uint16(srv.port), nameBytes(srv.target));
+      return srv && concat(uint16(srv.priority), uint16(srv.weight), uint16(srv.port), nameBytes(srv.target));
     }
     case "TXT":
       return txtBytes(data);
-    case "NSEC": {
-      const { nextDomain, rrtypes } = (data ?? {}) as { readonly nextDomain?: unknown; readonly rrtypes?: unknown };
-      if (typeof nextDomain !== "string" || !Array.isArray(rrtypes)) return undefined;
-      return concat(nameBytes(nextDomain), utf8([...rrtypes].sort().join()));
-    }
     default:
       return undefined;
   }
@@ -35,8 +29,32 @@ export function rdataOf({ type, data }: Pick<DnsRecord, "type" | "data">): Uint8
 
 /** Equal for records that say the same, whatever their lifetime; undefined when the data cannot be read. */
 export function recordKey(record: DnsRecord): string | undefined {
-  const rdata = rdataOf(record);
-  return rdata && `${record.type} ${fold(record.name)} ${toHex(rdata)}`;
+  const said = wordsOf(record);
+  return said === undefined ? undefined : `${record.type} ${fold(record.name)} ${said}`;
+}
+
+function wordsOf({ type, data }: DnsRecord): string | undefined {
+  switch (type) {
+    case "A":
+      return parseIpv4(data)?.toString();
+    case "PTR":
+      return typeof data === "string" ? fold(data) : undefined;
+    case "SRV": {
+      const srv = srvOf(data);
+      return srv && `${srv.priority} ${srv.weight} ${srv.port} ${fold(srv.target)}`;
+    }
+    case "TXT": {
+      const bytes = txtBytes(data);
+      return bytes && toHex(bytes);
+    }
+    case "NSEC": {
+      const { nextDomain, rrtypes } = (data ?? {}) as { readonly nextDomain?: unknown; readonly rrtypes?: unknown };
+      if (typeof nextDomain !== "string" || !Array.isArray(rrtypes)) return undefined;
+      return `${fold(nextDomain)} ${[...rrtypes].sort().join(" ")}`;
+    }
+    default:
+      return undefined;
+  }
 }
 
 /** RFC 6762 §8.2: negative when the claim `ours` loses against `theirs`, 0 when both say the same. */

@@ -15,6 +15,8 @@ export interface DnsQuestion {
 }
 
 export interface SrvData {
+  readonly priority: number;
+  readonly weight: number;
   readonly port: number;
   readonly target: string;
 }
@@ -66,7 +68,7 @@ export function subtypeOf(service: string | undefined): string | undefined {
 
 /** What an SRV record says, or undefined when it is malformed. */
 export function srvOf(data: unknown): SrvData | undefined {
-  const { port, target } = (data ?? {}) as Partial<SrvData>;
+  const { priority = 0, weight = 0, port, target } = (data ?? {}) as Partial<SrvData>;
   if (typeof port !== "number" || port < 1 || port > 65_535 || typeof target !== "string") return undefined;
-  return { port, target };
+  return { priority, weight, port, target };
 }
