@@ -1,9 +1,11 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 import multicastDns, { type MulticastDNS } from "multicast-dns";
 import type { Instant } from "#kernel/ports.js";
 import { encodablePacket } from "./codec.node.js";
 import type { LocalInterface, Subnet } from "./ipv4.js";
 import { type LinkListener, LocalDiscovery, type LocalDiscoveryOptions, type MulticastLink } from "./localDiscovery.js";
+import { isPlausible } from "./packetFilter.js";
 import type { DnsPacket, OutgoingPacket } from "./records.js";
 
 const RECHECK_MS = 2000;
@@ -117,26 +119,28 @@ class MdnsSockets implements MulticastLink {
   #open(local: LocalInterface): Socket {
     const { name } = local;
     const [first] = local.subnets;
+    const socket = createSocket({ type: "udp4", reuseAddr: true });
     // Bound to the address alone, Linux would deliver no multicast.
-    const mdns = multicastDns({ interface: first?.address ?? "", bind: "0.0.0.0", reuseAddr: true });
+    const mdns = multicastDns({ interface: first?.address ?? "", bind: "0.0.0.0", socket });
+    guard(socket);
     let settle = (): void => {};
     const settled = new Promise<void>((resolve) => {
       settle = resolve;
     });
-    const socket: Socket = { local, mdns, settled, ready: false };
+    const opened: Socket = { local, mdns, settled, ready: false };
     const fail = (error: Error): void => {
-      this.#fail(socket, error);
+      this.#fail(opened, error);
       settle();
     };
     mdns.on("packet", (packet, from) => {
-      if (this.#sockets.get(name) !== socket) return;
+      if (this.#sockets.get(name) !== opened) return;
       const origin = { interface: name, address: from.address, port: from.port };
       this.#listener?.onPacket(packet as DnsPacket, origin, packet.type === "response");
     });
     mdns.on("ready", () => {
       settle();
-      if (this.#sockets.get(name) !== socket) return;
-      socket.ready = true;
+      if (this.#sockets.get(name) !== opened) return;
+      opened.ready = true;
       this.#failures.delete(name);
       this.#listener?.onInterfaces();
     });
@@ -145,7 +149,7 @@ class MdnsSockets implements MulticastLink {
     mdns.on("warning", (error) => {
       if ((error as NodeJS.ErrnoException).syscall !== undefined) fail(error);
     });
-    return socket;
+    return opened;
   }
 
   /** Tries again later, ever more seldom. */
@@ -159,6 +163,15 @@ class MdnsSockets implements MulticastLink {
     this.#failures.set(name, { problem: sentenceFor(name, error as NodeJS.ErrnoException), count, retryAt });
     if (socket.ready) this.#listener?.onInterfaces();
   }
+}
+
+/** Puts the door before the codec, which is the only listener so far. */
+function guard(socket: UdpSocket): void {
+  const decoders = socket.listeners("message") as ((bytes: Uint8Array, from: unknown) => void)[];
+  socket.removeAllListeners("message");
+  socket.on("message", (bytes, from) => {
+    if (isPlausible(bytes)) for (const decode of decoders) decode(bytes, from);
+  });
 }
 
 function sentenceFor(name: string, { code, message }: NodeJS.ErrnoException): string {

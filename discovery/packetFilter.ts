@@ -7,6 +7,17 @@ const PACKETS_PER_SECOND = 200;
 const PACKETS_AT_ONCE = 400;
 const MAX_RECORDS = 256;
 
+const HEADER_BYTES = 12;
+const SMALLEST_QUESTION_BYTES = 5;
+
+/** False for what cannot be a packet of a size that we read: the codec makes room for as many records as the header claims. */
+export function isPlausible(bytes: Uint8Array): boolean {
+  if (bytes.length < HEADER_BYTES) return false;
+  let records = 0;
+  for (let at = 4; at < HEADER_BYTES; at += 2) records += (bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0);
+  return records <= MAX_RECORDS && records * SMALLEST_QUESTION_BYTES <= bytes.length - HEADER_BYTES;
+}
+
 /** Why a packet was not looked at. */
 export type DropReason = "offLink" | "badPort" | "malformed" | "oversized" | "flood";
 
