@@ -1,244 +1,191 @@
-import type { Crypto } from "#crypto/crypto.js";
-import { toHex } from "#kernel/bytes.js";
-import type { Instant, RandomSource } from "#kernel/ports.js";
-import {
-  type DnsPacket,
-  type DnsQuestion,
-  type DnsRecord,
-  encodeTxt,
-  HOST_TTL,
-  META,
-  type OutgoingPacket,
-  type PacketOrigin,
-  SERVICE,
-  SHARED_TTL,
-  sameName,
-  srvOf,
-} from "./records.js";
-import { makeTag } from "./tag.js";
+import type { Instant } from "#kernel/ports.js";
+import { Claim, type DeviceFacts } from "./claim.js";
+import type { LocalInterface } from "./ipv4.js";
+import { fold } from "./names.js";
+import { compareClaims, recordKey } from "./rdata.js";
+import type { DnsPacket, DnsRecord, OutgoingPacket, PacketOrigin } from "./records.js";
+import { Responder } from "./responder.js";
 
-// RFC 6762 §8.1, §8.3, §6
+// RFC 6762 §8.1, §8.2, §8.3
 const PROBES = 3;
 const PROBE_WAIT_MS = 250;
-const ANNOUNCEMENTS = 2;
+const LOST_PROBE_WAIT_MS = 1000;
+/** Two are required. Multicast over the air gets lost, and a browser asks ever more seldom. */
+const ANNOUNCEMENTS = 4;
 const ANNOUNCE_WAIT_MS = 1000;
-const MIN_REPEAT_MS = 1000;
-const SHARED_DELAY_MS = [20, 120] as const;
+const MAX_CONFLICTS = 15;
+const CONFLICT_WINDOW_MS = 10_000;
+const CONFLICT_WAIT_MS = 5000;
+/** PROTOCOL.md §2 */
 const ROTATE_MS = 15 * 60_000;
-const LEGACY_TTL = 10;
-const MDNS_PORT = 5353;
+/** After two announcements that took the name back. */
+const ROTATE_AFTER_PAIRING_MS = 2 * ANNOUNCE_WAIT_MS;
 
-export interface AdvertiserOptions {
-  readonly crypto: Crypto;
-  readonly random: RandomSource;
-  readonly irk: Uint8Array;
-  readonly port: number;
-  readonly name: string;
+export interface AdvertiserOptions extends DeviceFacts {
   readonly now: Instant;
 }
 
-/** The addresses of this machine on one network. */
-export interface LocalInterface {
-  readonly name: string;
-  readonly addresses: readonly string[];
-}
-
-/** Announces one device and answers questions about it: RFC 6762 responder, sans-IO. PROTOCOL.md §3. */
+/** Announces one device: probes for its labels, announces, defends, rotates. RFC 6762 §8 to §10, sans-IO. PROTOCOL.md §3. */
 export class Advertiser {
   readonly #options: AdvertiserOptions;
+  readonly #responders = new Map<string, Responder>();
+  readonly #out: OutgoingPacket[] = [];
+  /** When labels were taken from us lately. */
+  #conflicts: Instant[] = [];
   #interfaces: readonly LocalInterface[] = [];
-  #instance = "";
-  #host = "";
-  #tag: Uint8Array = new Uint8Array(0);
+  #claim: Claim;
+  #ours: ReadonlySet<string> = new Set();
   #pairing = false;
+  /** From the first announcement on, the labels are ours to defend. */
+  #claimed = false;
   #probesLeft = PROBES;
   #announcementsLeft = ANNOUNCEMENTS;
   #nextAt: Instant;
   #rotateAt: Instant;
-  readonly #out: OutgoingPacket[] = [];
-  /** Answers that wait a moment, so that several responders do not speak at once; by interface. */
-  readonly #pending = new Map<string, Instant>();
-  readonly #answeredAt = new Map<string, Instant>();
 
   constructor(options: AdvertiserOptions) {
     this.#options = options;
     this.#nextAt = options.now;
     this.#rotateAt = options.now + ROTATE_MS;
-    this.#rename();
+    this.#claim = new Claim(options);
   }
 
   /** The labels of now: they change with every rotation and tell nothing. */
   get labels(): { readonly instance: string; readonly host: string } {
-    return { instance: this.#instance, host: this.#host };
+    const { instance, host } = this.#claim;
+    return { instance, host };
   }
 
+  /** The networks of now. Any change gives new labels: nothing of one network is seen on another. */
   setInterfaces(interfaces: readonly LocalInterface[], now: Instant): void {
+    const before = this.#interfaces;
+    if (JSON.stringify(before) === JSON.stringify(interfaces)) return;
     this.#interfaces = interfaces;
-    this.#announceFrom(now);
+    for (const name of [...this.#responders.keys()])
+      if (!interfaces.some((each) => each.name === name)) this.#responders.delete(name);
+    for (const { name } of interfaces)
+      if (!this.#responders.has(name)) this.#responders.set(name, new Responder(name, this.#options.random, this.#out));
+    this.#rename(now, this.#initialWait());
   }
 
+  /** Shows or hides the name and the application. */
   setPairing(open: boolean, now: Instant): void {
     if (open === this.#pairing) return;
     this.#pairing = open;
-    this.#announceFrom(now);
+    if (!this.#claimed) return;
+    this.#announcementsLeft = ANNOUNCEMENTS;
+    this.#nextAt = now;
+    this.#hold();
+    // The labels have been seen beside the name: they do not outlive it.
+    if (!open) this.#rotateAt = Math.min(this.#rotateAt, now + ROTATE_AFTER_PAIRING_MS);
   }
 
   receive(packet: DnsPacket, origin: PacketOrigin, isResponse: boolean, now: Instant): void {
-    if (isResponse) this.#checkConflict(packet, now);
-    else if (this.#probesLeft === 0) this.#onQuery(packet, origin, now);
+    if (isResponse && this.#isConflict(packet)) this.#onConflict(now);
+    else if (isResponse) this.#responders.get(origin.interface)?.onResponse(packet);
+    else if (this.#claimed) this.#responders.get(origin.interface)?.onQuery(packet, origin, now);
+    else if (this.#losesAgainst(packet, origin)) this.#startOver(now + LOST_PROBE_WAIT_MS);
   }
 
   tick(now: Instant): void {
-    for (const [name, at] of this.#pending) {
-      if (at > now) continue;
-      this.#pending.delete(name);
-      this.#answer(name, now);
-    }
-    if (now >= this.#rotateAt) this.#rotate(now);
-    if (now < this.#nextAt) return;
+    for (const responder of this.#responders.values()) responder.tick(now);
+    if (now >= this.#rotateAt) this.#rename(now, 0);
+    if (now < this.#nextAt || this.#interfaces.length === 0) return;
     if (this.#probesLeft > 0) this.#probe(now);
     else if (this.#announcementsLeft > 0) this.#announce(now);
   }
 
   get deadline(): Instant {
-    const busy = this.#probesLeft > 0 || this.#announcementsLeft > 0;
-    return Math.min(busy ? this.#nextAt : Number.POSITIVE_INFINITY, this.#rotateAt, ...this.#pending.values());
+    const busy = this.#interfaces.length > 0 && this.#probesLeft + this.#announcementsLeft > 0;
+    let earliest = busy ? Math.min(this.#nextAt, this.#rotateAt) : this.#rotateAt;
+    for (const { deadline } of this.#responders.values()) earliest = Math.min(earliest, deadline);
+    return earliest;
   }
 
   nextMessage(): OutgoingPacket | undefined {
     return this.#out.shift();
   }
 
-  /** The last words: every record with a lifetime of zero (RFC 6762 §10.1). */
-  goodbye(): OutgoingPacket[] {
-    return this.#interfaces.map(({ name, addresses }) => {
-      const answers = this.#records(addresses).map((record) => ({ ...record, ttl: 0 }));
-      return { kind: "response", packet: { answers }, interface: name };
-    });
+  /** The last words: every record of ours with a lifetime of zero (RFC 6762 §10.1). Drain, then drop the advertiser. */
+  close(): void {
+    for (const responder of this.#responders.values()) responder.hold([]);
   }
 
   #probe(now: Instant): void {
-    const questions = [
-      { name: this.#instance, type: "ANY" },
-      { name: this.#host, type: "ANY" },
-    ];
-    for (const { name, addresses } of this.#interfaces) {
-      // RFC 6762 §8.2: what we are about to claim; no flush bit, it is not ours yet.
-      const authorities = this.#unique(addresses).map(({ flush: _, ...record }) => record);
-      this.#out.push({ kind: "query", packet: { questions, authorities }, interface: name });
+    const { instance, host } = this.#claim;
+    const questions = [instance, host].map((name) => ({ name, type: "ANY" }));
+    for (const each of this.#interfaces) {
+      const authorities = this.#claim.proposal(each, this.#pairing);
+      this.#out.push({ kind: "query", packet: { questions, authorities }, interface: each.name });
     }
     this.#probesLeft--;
     this.#nextAt = now + PROBE_WAIT_MS;
   }
 
   #announce(now: Instant): void {
-    for (const { name } of this.#interfaces) this.#answer(name, now);
-    this.#announcementsLeft--;
-    this.#nextAt = now + ANNOUNCE_WAIT_MS;
+    this.#claimed = true;
+    this.#hold();
+    for (const responder of this.#responders.values()) responder.announce(now);
+    this.#nextAt = now + ANNOUNCE_WAIT_MS * 2 ** (ANNOUNCEMENTS - this.#announcementsLeft--);
   }
 
-  #announceFrom(now: Instant): void {
-    this.#announcementsLeft = ANNOUNCEMENTS;
-    if (this.#probesLeft === 0) this.#nextAt = now;
+  #hold(): void {
+    for (const each of this.#interfaces)
+      this.#responders.get(each.name)?.hold(this.#claim.records(each, this.#pairing));
   }
 
-  #answer(interfaceName: string, now: Instant): void {
-    const found = this.#interfaces.find(({ name }) => name === interfaceName);
-    if (!found) return;
-    this.#answeredAt.set(interfaceName, now);
-    this.#out.push({ kind: "response", packet: { answers: this.#records(found.addresses) }, interface: interfaceName });
-  }
-
-  #onQuery(packet: DnsPacket, origin: PacketOrigin, now: Instant): void {
-    const questions = (packet.questions ?? []).filter((question) => this.#isAboutUs(question));
-    if (questions.length === 0 || this.#isKnown(packet, questions)) return;
-    if (origin.port !== MDNS_PORT) {
-      this.#answerLegacy(packet, questions, origin);
-      return;
-    }
-    const last = this.#answeredAt.get(origin.interface) ?? Number.NEGATIVE_INFINITY;
-    const [least, most] = SHARED_DELAY_MS;
-    const delay = least + ((most - least) * (this.#options.random(1)[0] ?? 0)) / 255;
-    const at = Math.max(now + delay, last + MIN_REPEAT_MS);
-    this.#pending.set(origin.interface, Math.min(at, this.#pending.get(origin.interface) ?? at));
-  }
-
-  /** RFC 6762 §6.7: a plain DNS client gets one plain answer, at its address, soon forgotten. */
-  #answerLegacy(packet: DnsPacket, questions: readonly DnsQuestion[], origin: PacketOrigin): void {
-    const found = this.#interfaces.find(({ name }) => name === origin.interface);
-    const answers = this.#records(found?.addresses ?? []).map(({ flush: _, ...record }) => ({
-      ...record,
-      ttl: LEGACY_TTL,
-    }));
-    const { address, port } = origin;
-    const reply = { id: packet.id ?? 0, questions, answers };
-    this.#out.push({ kind: "response", packet: reply, interface: origin.interface, to: { address, port } });
-  }
-
-  #isAboutUs({ name, type }: DnsQuestion): boolean {
-    if (sameName(name, SERVICE) || sameName(name, META)) return type === "PTR" || type === "ANY";
-    return sameName(name, this.#instance) || sameName(name, this.#host);
-  }
-
-  /** RFC 6762 §7.1: who lists our pointer with half its life left needs no answer. */
-  #isKnown(packet: DnsPacket, questions: readonly DnsQuestion[]): boolean {
-    const onlyPointers = questions.every(({ name }) => sameName(name, SERVICE));
-    return (
-      onlyPointers &&
-      (packet.answers ?? []).some(
-        ({ type, data, ttl }) =>
-          type === "PTR" && typeof data === "string" && sameName(data, this.#instance) && (ttl ?? 0) >= SHARED_TTL / 2,
-      )
+  /** Somebody else says something about our labels (RFC 6762 §9). A goodbye is no claim. */
+  #isConflict({ answers = [], additionals = [] }: DnsPacket): boolean {
+    const names = [this.#claim.instance, this.#claim.host];
+    return [...answers, ...additionals].some(
+      (record) => (record.ttl ?? 0) > 0 && names.includes(fold(record.name)) && !this.#isOurs(record),
     );
   }
 
-  /** Somebody else claims our random labels: take new ones (RFC 6762 §9). */
-  #checkConflict(packet: DnsPacket, now: Instant): void {
-    for (const record of [...(packet.answers ?? []), ...(packet.additionals ?? [])]) {
-      if (record.type !== "SRV" || !sameName(record.name, this.#instance)) continue;
-      const srv = srvOf(record.data);
-      if (srv && srv.port === this.#options.port && sameName(srv.target, this.#host)) continue;
-      this.#rename();
-      this.#startOver(now);
-      return;
-    }
+  #isOurs(record: DnsRecord): boolean {
+    const key = recordKey(record);
+    return key !== undefined && this.#ours.has(key);
   }
 
-  #rotate(now: Instant): void {
+  /** RFC 6762 §8.2: two probe for the same label at the same time; the lesser claim waits and tries again. */
+  #losesAgainst({ authorities = [] }: DnsPacket, origin: PacketOrigin): boolean {
+    const here = this.#interfaces.find(({ name }) => name === origin.interface);
+    if (!here || authorities.length === 0) return false;
+    const proposal = this.#claim.proposal(here, this.#pairing);
+    return [this.#claim.instance, this.#claim.host].some((label) => {
+      const theirs = authorities.filter(({ name }) => fold(name) === label);
+      // Our own probe, heard on the other interface.
+      if (theirs.every((record) => this.#isOurs(record))) return false;
+      const ours = proposal.filter(({ name }) => name === label);
+      return compareClaims(ours, theirs) < 0;
+    });
+  }
+
+  /** RFC 6762 §8.1: whoever takes every label away must not make us flood the link. */
+  #onConflict(now: Instant): void {
+    this.#conflicts = [...this.#conflicts.filter((at) => at > now - CONFLICT_WINDOW_MS), now].slice(-MAX_CONFLICTS);
+    const tooMany = this.#conflicts.length >= MAX_CONFLICTS;
+    this.#rename(now, tooMany ? CONFLICT_WAIT_MS : this.#initialWait());
+  }
+
+  /** New labels; the old ones say goodbye. */
+  #rename(now: Instant, wait: number): void {
+    this.close();
+    this.#claim = new Claim(this.#options);
+    this.#ours = this.#claim.keys(this.#interfaces);
     this.#rotateAt = now + ROTATE_MS;
-    this.#out.push(...this.goodbye());
-    this.#rename();
-    this.#startOver(now);
+    this.#startOver(now + wait);
   }
 
-  #startOver(now: Instant): void {
+  #startOver(at: Instant): void {
+    this.#claimed = false;
     this.#probesLeft = PROBES;
     this.#announcementsLeft = ANNOUNCEMENTS;
-    this.#nextAt = now;
+    this.#nextAt = at;
   }
 
-  #rename(): void {
-    const { crypto, irk, random } = this.#options;
-    this.#instance = `hf-${toHex(random(4))}.${SERVICE}`;
-    this.#host = `hf-${toHex(random(4))}.local`;
-    this.#tag = makeTag(crypto, irk, random);
-  }
-
-  #records(addresses: readonly string[]): DnsRecord[] {
-    return [
-      { name: SERVICE, type: "PTR", ttl: SHARED_TTL, data: this.#instance },
-      ...this.#unique(addresses),
-      { name: META, type: "PTR", ttl: SHARED_TTL, data: SERVICE },
-    ];
-  }
-
-  #unique(addresses: readonly string[]): DnsRecord[] {
-    const { port, name } = this.#options;
-    const txt = encodeTxt({ tag: this.#tag, name, pairing: this.#pairing });
-    return [
-      { name: this.#instance, type: "SRV", ttl: HOST_TTL, flush: true, data: { port, target: this.#host } },
-      { name: this.#instance, type: "TXT", ttl: HOST_TTL, flush: true, data: txt },
-      ...addresses.map((data) => ({ name: this.#host, type: "A", ttl: HOST_TTL, flush: true, data })),
-    ];
+  /** RFC 6762 §8.1: a random moment, so that devices that start together do not probe together. */
+  #initialWait(): number {
+    return (PROBE_WAIT_MS * (this.#options.random(1)[0] ?? 0)) / 255;
   }
 }

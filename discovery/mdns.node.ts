@@ -1,242 +1,196 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 import multicastDns, { type MulticastDNS } from "multicast-dns";
-import type { Crypto } from "#crypto/crypto.js";
-import type { Clock, Instant, RandomSource } from "#kernel/ports.js";
-import { Advertiser, type LocalInterface } from "./advertiser.js";
-import { Browser, type Host } from "./browser.js";
-import type { DnsPacket, OutgoingPacket, PacketOrigin } from "./records.js";
+import type { Instant } from "#kernel/ports.js";
+import { encodablePacket } from "./codec.node.js";
+import type { LocalInterface, Subnet } from "./ipv4.js";
+import { type LinkListener, LocalDiscovery, type LocalDiscoveryOptions, type MulticastLink } from "./localDiscovery.js";
+import { isPlausible } from "./packetFilter.js";
+import type { DnsPacket, OutgoingPacket } from "./records.js";
 
-const RECHECK_MS = 5000;
-const MAX_PACKET_RECORDS = 512;
+const RECHECK_MS = 2000;
+const MAX_RETRY_MS = 60_000;
 
-export interface MdnsOptions {
-  readonly clock: Clock;
-  readonly random: RandomSource;
-  readonly crypto: Crypto;
+export interface MdnsOptions extends LocalDiscoveryOptions {
   /** Interface names, such as "lo"; by default every one that leads off this machine. */
   readonly interfaces?: readonly string[];
 }
 
-interface BrowseListeners {
-  readonly onFound: (host: Host) => void;
-  readonly onUpdated?: (host: Host) => void;
-  readonly onLost?: (instance: string) => void;
+/** Discovery on this machine's networks. Never throws: what does not work is in `status.problems`. */
+export const Mdns: { open(options: MdnsOptions): Promise<LocalDiscovery> } = {
+  open: async (options) => {
+    const sockets = new MdnsSockets(options);
+    await sockets.opened();
+    return new LocalDiscovery(options, sockets);
+  },
+};
+
+interface Socket {
+  readonly local: LocalInterface;
+  readonly mdns: MulticastDNS;
+  /** Resolves when the socket works or has failed. */
+  readonly settled: Promise<void>;
+  ready: boolean;
 }
 
-interface Participant {
-  receive(packet: DnsPacket, origin: PacketOrigin, isResponse: boolean, now: Instant): void;
-  tick(now: Instant): void;
-  readonly deadline: Instant;
-  nextMessage(): OutgoingPacket | undefined;
-  onInterfaces(interfaces: readonly LocalInterface[], now: Instant): void;
-  progress(): void;
+interface Failure {
+  readonly problem: string;
+  readonly count: number;
+  readonly retryAt: Instant;
 }
 
-/** Multicast DNS on this machine's networks: sockets and timers for the advertiser and the browser. */
-export class Mdns {
+/** One multicast-dns socket for each interface: a single one would send on the default interface only. PROTOCOL.md §7. */
+class MdnsSockets implements MulticastLink {
   readonly #options: MdnsOptions;
-  /** One socket for each interface: a single one would send on the default interface only. */
-  readonly #sockets = new Map<string, { readonly addresses: readonly string[]; readonly mdns: MulticastDNS }>();
-  readonly #participants = new Set<Participant>();
-  #cancelTimer: (() => void) | undefined;
-  readonly #cancelRecheck: () => void;
-  #closed = false;
+  readonly #sockets = new Map<string, Socket>();
+  readonly #failures = new Map<string, Failure>();
+  readonly #timer: NodeJS.Timeout;
+  #listener: LinkListener | undefined;
 
-  private constructor(options: MdnsOptions) {
+  constructor(options: MdnsOptions) {
     this.#options = options;
     this.#recheck();
-    const timer = setInterval(() => this.#recheck(), RECHECK_MS);
-    timer.unref();
-    this.#cancelRecheck = () => clearInterval(timer);
+    this.#timer = setInterval(() => this.#recheck(), RECHECK_MS);
+    this.#timer.unref();
   }
 
-  static async open(options: MdnsOptions): Promise<Mdns> {
-    return new Mdns(options);
+  async opened(): Promise<void> {
+    await Promise.all([...this.#sockets.values()].map(({ settled }) => settled));
   }
 
-  /** Our own IPv4 addresses on the networks in use. */
-  get addresses(): readonly string[] {
-    return usableInterfaces(this.#options.interfaces).flatMap(({ addresses }) => addresses);
+  get interfaces(): readonly LocalInterface[] {
+    return [...this.#sockets.values()].filter(({ ready }) => ready).map(({ local }) => local);
   }
 
-  advertise(options: { readonly port: number; readonly irk: Uint8Array; readonly name: string }): {
-    setPairing(open: boolean): void;
-    close(): Promise<void>;
-  } {
-    const { clock, crypto, random } = this.#options;
-    const advertiser = new Advertiser({ ...options, crypto, random, now: clock.now() });
-    const participant: Participant = {
-      receive: (packet, origin, isResponse, now) => advertiser.receive(packet, origin, isResponse, now),
-      tick: (now) => advertiser.tick(now),
-      get deadline() {
-        return advertiser.deadline;
-      },
-      nextMessage: () => advertiser.nextMessage(),
-      onInterfaces: (interfaces, now) => advertiser.setInterfaces(interfaces, now),
-      progress: () => {},
-    };
-    this.#add(participant);
-    return {
-      setPairing: (open) => {
-        advertiser.setPairing(open, clock.now());
-        this.#turn();
-      },
-      close: async () => {
-        if (!this.#participants.delete(participant)) return;
-        await Promise.all(advertiser.goodbye().map((message) => this.#send(message)));
-      },
-    };
+  get problems(): readonly string[] {
+    const present = usableInterfaces(this.#options.interfaces);
+    const missing = (this.#options.interfaces ?? []).filter((wanted) => !present.some(({ name }) => name === wanted));
+    if (present.length === 0 && missing.length === 0)
+      return ["This machine is on no network with an IPv4 address. Connect it, or use --interface lo to stay on it."];
+    return [
+      ...missing.map((name) => `There is no interface ${name} with an IPv4 address on this machine.`),
+      ...[...this.#failures.values()].map(({ problem }) => problem),
+    ];
   }
 
-  browse(listeners: BrowseListeners): { close(): void } {
-    const browser = new Browser(this.#options.clock.now());
-    const participant: Participant = {
-      receive: (packet, _origin, isResponse, now) => {
-        if (isResponse) browser.receive(packet, now);
-      },
-      tick: (now) => browser.tick(now),
-      get deadline() {
-        return browser.deadline;
-      },
-      nextMessage: () => browser.nextMessage(),
-      onInterfaces: (_interfaces, now) => browser.askAgain(now),
-      progress: () => {
-        for (let event = browser.nextEvent(); event; event = browser.nextEvent()) {
-          if (event.type === "lost") listeners.onLost?.(event.instance);
-          else if (event.type === "found") listeners.onFound(event.host);
-          else listeners.onUpdated?.(event.host);
-        }
-      },
-    };
-    this.#add(participant);
-    return { close: () => this.#participants.delete(participant) };
+  listen(listener: LinkListener): void {
+    this.#listener = listener;
+  }
+
+  async send({ kind, packet, to, interface: name }: OutgoingPacket): Promise<void> {
+    const socket = this.#sockets.get(name);
+    if (!socket?.ready) return;
+    await new Promise<void>((done) => {
+      // The types of the package know less than the package itself; what is sent has been checked.
+      const encodable = encodablePacket(packet) as never;
+      if (kind === "query") socket.mdns.query(encodable, () => done());
+      else if (to) socket.mdns.respond(encodable, { ...to } as never, () => done());
+      else socket.mdns.respond(encodable, () => done());
+    });
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancelRecheck();
-    this.#cancelTimer?.();
+    clearInterval(this.#timer);
+    this.#listener = undefined;
     const closing = [...this.#sockets.values()].map(({ mdns }) => new Promise<void>((done) => mdns.destroy(done)));
     this.#sockets.clear();
     await Promise.all(closing);
   }
 
-  #add(participant: Participant): void {
-    this.#participants.add(participant);
-    participant.onInterfaces(usableInterfaces(this.#options.interfaces), this.#options.clock.now());
-    this.#turn();
-  }
-
-  #turn(): void {
-    if (this.#closed) return;
-    const now = this.#options.clock.now();
-    let next = Number.POSITIVE_INFINITY;
-    for (const participant of this.#participants) {
-      if (participant.deadline <= now) participant.tick(now);
-      for (let message = participant.nextMessage(); message; message = participant.nextMessage())
-        void this.#send(message);
-      participant.progress();
-    }
-    for (const participant of this.#participants) next = Math.min(next, participant.deadline);
-    this.#cancelTimer?.();
-    this.#cancelTimer = Number.isFinite(next)
-      ? this.#options.clock.schedule(Math.max(1, next - now), () => this.#turn())
-      : undefined;
-  }
-
-  /** Resolves when the packet has left, or could not: discovery lives with loss. */
-  async #send(message: OutgoingPacket): Promise<void> {
-    const targets = [...this.#sockets].filter(
-      ([name]) => message.interface === undefined || name === message.interface,
-    );
-    await Promise.all(
-      targets.map(
-        ([, { mdns }]) =>
-          new Promise<void>((done) => {
-            // The types of the package know less than the package itself: records come from our own encoder.
-            const packet = structuredPacket(message.packet) as never;
-            const target = message.to ? { address: message.to.address, port: message.to.port } : undefined;
-            if (message.kind === "query") mdns.query(packet, () => done());
-            else if (target) mdns.respond(packet, target as never, () => done());
-            else mdns.respond(packet, () => done());
-          }),
-      ),
-    );
-  }
-
+  /** Opens and closes sockets as interfaces come, change and go. */
   #recheck(): void {
-    if (this.#closed) return;
-    const wanted = usableInterfaces(this.#options.interfaces);
+    const present = usableInterfaces(this.#options.interfaces);
+    const now = this.#options.clock.now();
     let changed = false;
-    for (const [name, { addresses, mdns }] of this.#sockets) {
-      if (wanted.some((each) => each.name === name && each.addresses.join() === addresses.join())) continue;
+    for (const [name, { local, mdns, ready }] of this.#sockets) {
+      if (present.some((each) => JSON.stringify(each) === JSON.stringify(local))) continue;
       this.#sockets.delete(name);
       mdns.destroy();
-      changed = true;
+      changed ||= ready;
     }
-    for (const { name, addresses } of wanted) {
-      if (this.#sockets.has(name) || !addresses[0]) continue;
-      this.#sockets.set(name, { addresses, mdns: this.#openSocket(name, addresses[0]) });
-      changed = true;
-    }
-    if (!changed) return;
-    for (const participant of this.#participants) participant.onInterfaces(wanted, this.#options.clock.now());
-    this.#turn();
+    for (const name of this.#failures.keys())
+      if (!present.some((each) => each.name === name)) this.#failures.delete(name);
+    for (const local of present)
+      if (!this.#sockets.has(local.name) && (this.#failures.get(local.name)?.retryAt ?? now) <= now)
+        this.#sockets.set(local.name, this.#open(local));
+    if (changed) this.#listener?.onInterfaces();
   }
 
-  #openSocket(name: string, address: string): MulticastDNS {
+  #open(local: LocalInterface): Socket {
+    const { name } = local;
+    const [first] = local.subnets;
+    const socket = createSocket({ type: "udp4", reuseAddr: true });
     // Bound to the address alone, Linux would deliver no multicast.
-    const mdns = multicastDns({ interface: address, bind: "0.0.0.0", reuseAddr: true, loopback: true, ttl: 255 });
-    const listen =
-      (isResponse: boolean) =>
-      (packet: unknown, from: { readonly address: string; readonly port: number }): void =>
-        this.#receive(packet as DnsPacket, { interface: name, address: from.address, port: from.port }, isResponse);
-    mdns.on("query", listen(false) as never);
-    mdns.on("response", listen(true) as never);
-    // What cannot be decoded or sent is loss; an interface that went away is noticed by the next recheck.
-    mdns.on("error", () => this.#drop(name));
-    mdns.on("warning", () => {});
-    return mdns;
+    const mdns = multicastDns({ interface: first?.address ?? "", bind: "0.0.0.0", socket });
+    guard(socket);
+    let settle = (): void => {};
+    const settled = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    const opened: Socket = { local, mdns, settled, ready: false };
+    const fail = (error: Error): void => {
+      this.#fail(opened, error);
+      settle();
+    };
+    mdns.on("packet", (packet, from) => {
+      if (this.#sockets.get(name) !== opened) return;
+      const origin = { interface: name, address: from.address, port: from.port };
+      this.#listener?.onPacket(packet as DnsPacket, origin, packet.type === "response");
+    });
+    mdns.on("ready", () => {
+      settle();
+      if (this.#sockets.get(name) !== opened) return;
+      opened.ready = true;
+      this.#failures.delete(name);
+      this.#listener?.onInterfaces();
+    });
+    mdns.on("error", fail);
+    // What cannot be decoded is only counted as lost; who cannot join the group hears nothing.
+    mdns.on("warning", (error) => {
+      if ((error as NodeJS.ErrnoException).syscall !== undefined) fail(error);
+    });
+    return opened;
   }
 
-  #drop(name: string): void {
-    const socket = this.#sockets.get(name);
+  /** Tries again later, ever more seldom. */
+  #fail(socket: Socket, error: Error): void {
+    const { name } = socket.local;
+    socket.mdns.destroy();
+    if (this.#sockets.get(name) !== socket) return;
     this.#sockets.delete(name);
-    socket?.mdns.destroy();
-  }
-
-  #receive(packet: DnsPacket, origin: PacketOrigin, isResponse: boolean): void {
-    if (this.#closed || (packet.answers?.length ?? 0) + (packet.additionals?.length ?? 0) > MAX_PACKET_RECORDS) return;
-    for (const participant of this.#participants)
-      participant.receive(packet, origin, isResponse, this.#options.clock.now());
-    this.#turn();
+    const count = (this.#failures.get(name)?.count ?? 0) + 1;
+    const retryAt = this.#options.clock.now() + Math.min(RECHECK_MS * 2 ** (count - 1), MAX_RETRY_MS);
+    this.#failures.set(name, { problem: sentenceFor(name, error as NodeJS.ErrnoException), count, retryAt });
+    if (socket.ready) this.#listener?.onInterfaces();
   }
 }
 
-/** Buffers are what the codec wants for TXT. */
-function structuredPacket(packet: DnsPacket): unknown {
-  const encode = (records: DnsPacket["answers"]): unknown =>
-    records?.map((record) =>
-      record.type === "TXT" && Array.isArray(record.data)
-        ? { ...record, data: record.data.map((entry: Uint8Array) => Buffer.from(entry)) }
-        : record,
-    );
-  return {
-    ...packet,
-    questions: packet.questions ?? [],
-    answers: encode(packet.answers) ?? [],
-    authorities: encode(packet.authorities) ?? [],
-    additionals: encode(packet.additionals) ?? [],
-  };
+/** Puts the door before the codec, which is the only listener so far. */
+function guard(socket: UdpSocket): void {
+  const decoders = socket.listeners("message") as ((bytes: Uint8Array, from: unknown) => void)[];
+  socket.removeAllListeners("message");
+  socket.on("message", (bytes, from) => {
+    if (isPlausible(bytes)) for (const decode of decoders) decode(bytes, from);
+  });
+}
+
+function sentenceFor(name: string, { code, message }: NodeJS.ErrnoException): string {
+  const instead = "Devices are not found by themselves here; name the address with --peer.";
+  if (code === "EADDRINUSE") return `Another program keeps UDP port 5353 on ${name} for itself. ${instead}`;
+  if (code === "EACCES" || code === "EPERM")
+    return `This system does not let us use UDP port 5353 on ${name}. ${instead}`;
+  return `Multicast does not work on ${name} (${code ?? message}). ${instead}`;
 }
 
 /** IPv4 interfaces by name. Without a wish: all that are not the loopback. */
 function usableInterfaces(wanted: readonly string[] | undefined): LocalInterface[] {
   const found: LocalInterface[] = [];
   for (const [name, entries] of Object.entries(networkInterfaces())) {
-    const usable = (entries ?? []).filter(({ family, internal }) => family === "IPv4" && (wanted ? true : !internal));
-    if (usable.length > 0 && (!wanted || wanted.includes(name)))
-      found.push({ name, addresses: usable.map(({ address }) => address) });
+    if (wanted && !wanted.includes(name)) continue;
+    const subnets = (entries ?? [])
+      .filter(({ family, internal }) => family === "IPv4" && (wanted !== undefined || !internal))
+      .map(({ address, cidr }): Subnet => ({ address, prefix: Number(cidr?.split("/")[1] ?? 32) }));
+    if (subnets.length > 0) found.push({ name, subnets });
   }
   return found;
 }

@@ -18,13 +18,27 @@ export interface Advertisement {
 
 /** What the device needs of discovery; `discovery/mdns.node.ts` gives it on Node. */
 export interface Discovery {
-  advertise(options: { readonly port: number; readonly irk: Uint8Array; readonly name: string }): Advertisement;
+  advertise(options: {
+    readonly port: number;
+    readonly irk: Uint8Array;
+    readonly name: string;
+    /** The application; shown, as the name is, only while the pairing window is open. */
+    readonly service?: string;
+  }): Advertisement;
   browse(listeners: {
+    /** Only devices of this application whose pairing window is open. */
+    readonly service?: string;
     readonly onFound: (host: Host) => void;
     readonly onUpdated?: (host: Host) => void;
     readonly onLost?: (instance: string) => void;
   }): { close(): void };
   /** Our own addresses on the networks in use. */
   readonly addresses: readonly string[];
+  /** What does not work and what was dropped, for `doctor` and `status`. */
+  readonly status?: {
+    /** A sentence for the person each. */
+    readonly problems: readonly string[];
+    readonly drops: Readonly<Record<string, number>>;
+  };
   close(): Promise<void>;
 }

@@ -50,13 +50,14 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     const staticPublic = this.#channel.keyPair.public;
     this.device = deviceIdOf(crypto, staticPublic);
     const irk = store.identity().irk.reveal();
-    const identity = { staticPublic, irk, name: options.name, platform: options.platform, appId: options.service };
+    const { name, service, platform } = options;
+    const identity = { staticPublic, irk, name, platform, appId: service };
     this.#responder = new PairingResponder({ crypto, random, identity, attempts: store.attempts() });
     this.#pairing = new Pump(this.#responder, socket, clock, () => this.#progress());
     this.#channel.port.attach("pairing", this.#pairing);
     this.#channel.on("session", (peer) => this.#onSession(peer));
     this.#channel.on("error", (error) => this.emit("error", error));
-    this.#advertisement = ports.discovery.advertise({ port: socket.port, irk, name: options.name });
+    this.#advertisement = ports.discovery.advertise({ port: socket.port, irk, name, service });
     void dropStale(store, clock.wall()).catch((error: unknown) => this.#report(error));
   }
 

@@ -1,0 +1,75 @@
+import type { Crypto } from "#crypto/crypto.js";
+import { toHex } from "#kernel/bytes.js";
+import type { RandomSource } from "#kernel/ports.js";
+import type { LocalInterface } from "./ipv4.js";
+import { recordKey } from "./rdata.js";
+import { DEVICE_TTL, type DnsRecord, META, META_TTL, SERVICE, subtypeOf } from "./records.js";
+import { makeTag } from "./tag.js";
+import { encodeTxt } from "./txt.js";
+
+const LABEL_BYTES = 8;
+const MAX_ADDRESSES = 8;
+
+/** What is announced about a device; the name and the application show only while it pairs. */
+export interface DeviceFacts {
+  readonly crypto: Crypto;
+  readonly random: RandomSource;
+  readonly irk: Uint8Array;
+  readonly port: number;
+  readonly name: string;
+  /** The application, as both sides name it. */
+  readonly service?: string;
+}
+
+/** One set of random labels and the records that stand on them. Never used again after a rotation. PROTOCOL.md §2. */
+export class Claim {
+  readonly instance: string;
+  readonly host: string;
+  readonly tag: Uint8Array;
+  readonly #facts: DeviceFacts;
+
+  constructor(facts: DeviceFacts) {
+    const { crypto, irk, random } = facts;
+    this.#facts = facts;
+    this.instance = `hf-${toHex(random(LABEL_BYTES))}.${SERVICE}`;
+    this.host = `hf-${toHex(random(LABEL_BYTES))}.local`;
+    this.tag = makeTag(crypto, irk, random);
+  }
+
+  /** Everything to announce on one interface. */
+  records({ subnets }: LocalInterface, pairing: boolean): DnsRecord[] {
+    const subtype = pairing ? subtypeOf(this.#facts.service) : undefined;
+    return [
+      { name: SERVICE, type: "PTR", ttl: DEVICE_TTL, data: this.instance },
+      ...(subtype ? [{ name: subtype, type: "PTR", ttl: DEVICE_TTL, data: this.instance }] : []),
+      ...this.#unique(subnets, pairing),
+      unique(this.instance, "NSEC", { nextDomain: this.instance, rrtypes: ["TXT", "SRV"] }),
+      unique(this.host, "NSEC", { nextDomain: this.host, rrtypes: ["A"] }),
+      { name: META, type: "PTR", ttl: META_TTL, data: SERVICE },
+    ];
+  }
+
+  /** RFC 6762 §8.2: what a probe says we are about to claim; no flush bit, it is not ours yet. */
+  proposal({ subnets }: LocalInterface, pairing: boolean): DnsRecord[] {
+    return this.#unique(subnets, pairing).map(({ flush: _, ...record }) => record);
+  }
+
+  /** The keys of all that we may have said under these labels: what comes back from a reflector is no conflict. */
+  keys(interfaces: readonly LocalInterface[]): ReadonlySet<string> {
+    const said = interfaces.flatMap((each) => [...this.records(each, false), ...this.records(each, true)]);
+    return new Set(said.map(recordKey).filter((key) => key !== undefined));
+  }
+
+  #unique(subnets: LocalInterface["subnets"], pairing: boolean): DnsRecord[] {
+    const { port, name } = this.#facts;
+    return [
+      unique(this.instance, "SRV", { port, target: this.host }),
+      unique(this.instance, "TXT", encodeTxt({ tag: this.tag, name, pairing })),
+      ...subnets.slice(0, MAX_ADDRESSES).map(({ address }) => unique(this.host, "A", address)),
+    ];
+  }
+}
+
+function unique(name: string, type: string, data: unknown): DnsRecord {
+  return { name, type, ttl: DEVICE_TTL, flush: true, data };
+}
