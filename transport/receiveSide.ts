@@ -21,6 +21,11 @@ export class ReceiveSide {
     return this.#resetCode;
   }
 
+  /** We gave up reading, with this code. */
+  get stopCode(): number | undefined {
+    return this.#stopCode;
+  }
+
   /** Bytes that can be read now. */
   get available(): number {
     return this.#bytes.available;

@@ -57,6 +57,7 @@ export class SessionStream implements ByteStream {
       }
       const state = this.#stream.readState;
       if (state === "ended") return undefined;
+      if (state === "stopped") throw new StreamResetError(this.#stream.receiving?.stopCode ?? 0);
       if (state === "reset") throw new StreamResetError(this.#stream.receiving?.resetCode ?? 0);
       if (this.#door.closeInfo) throw new SessionClosedError(this.#door.closeInfo);
       await this.#changed.wait();
