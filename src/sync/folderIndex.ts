@@ -34,6 +34,7 @@ export class FolderIndex {
   readonly #unsaved = new Set<RelativePath>();
   #peersUnsaved = false;
   #sequence = 0;
+  #floor = 0;
   #files = 0;
   #bytes = 0;
 
@@ -78,8 +79,16 @@ export class FolderIndex {
     return found === path ? undefined : found;
   }
 
+  /**
+   * New sequence numbers are above `wallMs`, milliseconds since 1970: an index that came back from a backup does not give
+   * numbers again that peers know already.
+   */
+  numberFrom(wallMs: number): void {
+    this.#floor = Math.max(0, Math.floor(wallMs));
+  }
+
   /** Sets a record; it gets the next sequence number unless an old one is being restored. */
-  set(record: FileRecord, stat: LocalStat | undefined, sequence: number = this.#sequence + 1): void {
+  set(record: FileRecord, stat: LocalStat | undefined, sequence: number = this.#nextNumber()): void {
     const { path } = record;
     const old = this.#entries.get(path);
     if (old) this.#forget(old.record);
@@ -128,6 +137,10 @@ export class FolderIndex {
     this.#unsaved.clear();
     this.#peersUnsaved = false;
     return { entries, peers };
+  }
+
+  #nextNumber(): number {
+    return Math.max(this.#sequence, this.#floor) + 1;
   }
 
   #forget(record: FileRecord): void {

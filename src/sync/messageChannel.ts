@@ -10,6 +10,7 @@ export class MessageChannel {
   readonly #stream: ByteStream;
   #buffer: Uint8Array = new Uint8Array(0);
   #sending: Promise<void> = Promise.resolve();
+  #ended: Promise<void> | undefined;
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
@@ -36,9 +37,10 @@ export class MessageChannel {
     return decodeSyncMessage(body);
   }
 
-  async end(): Promise<void> {
-    await this.#sending;
-    await this.#stream.end();
+  /** Nothing more from us. A second call waits for the first. */
+  end(): Promise<void> {
+    this.#ended ??= this.#sending.then(() => this.#stream.end());
+    return this.#ended;
   }
 
   reset(): void {

@@ -44,6 +44,7 @@ export class SharedFolder {
     this.device = input.device;
     this.#wall = input.wall;
     this.#store = input.store;
+    this.index.numberFrom(this.#wall());
   }
 
   /** Calls `listener` whenever records have changed. Returns the way to stop. */

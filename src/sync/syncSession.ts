@@ -72,6 +72,7 @@ export class SyncSession {
       receiving = this.#receiver?.run().catch((error: unknown) => this.#fail(error));
       this.#announce();
       await Promise.race([this.#readAll(), failed]);
+      await this.#channel.end();
     } catch (error) {
       if (signal?.aborted) return;
       this.#channel.reset();

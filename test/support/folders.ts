@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Gate } from "#kernel/gate.js";
+import type { Folder } from "#sync/folder.js";
 import { DiskFolder } from "#sync/folder.node.js";
 import { IndexFile } from "#sync/indexStore.node.js";
 import type { SyncMode } from "#sync/messages.js";
@@ -56,10 +57,11 @@ export class TestFolder {
     return existsSync(folder) ? readdirSync(folder) : [];
   }
 
-  /** As after a start of the program: index from disk, folder scanned. */
-  async open(): Promise<SharedFolder> {
+  /** As after a start of the program: index from disk, folder scanned. `alter` replaces methods of the folder by failing ones. */
+  async open(alter: (disk: DiskFolder) => Partial<Folder> = () => ({})): Promise<SharedFolder> {
     const store = new IndexFile(this.indexPath);
-    const folder = await DiskFolder.open(this.root, { writable: true });
+    const disk = await DiskFolder.open(this.root, { writable: true });
+    const folder = { ...plain(disk), ...alter(disk) };
     const shared = new SharedFolder({
       folder,
       index: await store.load(),
@@ -71,12 +73,15 @@ export class TestFolder {
     return shared;
   }
 
+  /** How the sessions wait; never ends unless a test says so. */
+  wait: () => Promise<void> = () => new Promise(() => {});
+
   session(shared: SharedFolder, stream: ReturnType<typeof streamPair>["a"], mode: SyncMode, peer: string): SyncSession {
     const onEvent = (event: SyncEvent): void => {
       this.events.push(event);
       this.#happened.open();
     };
-    return new SyncSession({ stream, shared, mode, peer, onEvent, wait: () => new Promise(() => {}) });
+    return new SyncSession({ stream, shared, mode, peer, onEvent, wait: () => this.wait() });
   }
 
   /** Resolves when there are more than `before` events of this type; rejects when `running` does. */
@@ -90,9 +95,13 @@ export class TestFolder {
 }
 
 /** Syncs once from `from` to `to`, as `join --once` does, and returns how many bytes travelled. */
-export async function syncOnce(from: TestFolder, to: TestFolder): Promise<number> {
+export async function syncOnce(
+  from: TestFolder,
+  to: TestFolder,
+  alter: { readonly from?: Parameters<TestFolder["open"]>[0]; readonly to?: Parameters<TestFolder["open"]>[0] } = {},
+): Promise<number> {
   const pair = streamPair();
-  const [source, target] = [await from.open(), await to.open()];
+  const [source, target] = [await from.open(alter.from), await to.open(alter.to)];
   const sender = from.session(source, pair.a, "send", to.device);
   const receiver = to.session(target, pair.b, "receive", from.device);
   const before = from.count("synced");
@@ -103,6 +112,37 @@ export async function syncOnce(from: TestFolder, to: TestFolder): Promise<number
   await receiver.end();
   await failed;
   return pair.bytes();
+}
+
+/** Syncs both ways until neither has news for the other, or the connection is cut after so many bytes. */
+export async function syncBoth(a: TestFolder, b: TestFolder, cutAfter?: number): Promise<void> {
+  const pair = streamPair();
+  if (cutAfter !== undefined) pair.cutAfter(cutAfter);
+  const [left, right] = [await a.open(), await b.open()];
+  const sessions = [a.session(left, pair.a, "both", b.device), b.session(right, pair.b, "both", a.device)];
+  let over = false;
+  const running = Promise.allSettled(sessions.map((session) => session.run())).then((ends) => {
+    over = true;
+    return ends;
+  });
+  while (!over && !sessions.every((session) => session.settled)) await new Promise((resolve) => setImmediate(resolve));
+  if (!over) await Promise.all(sessions.map((session) => session.end()));
+  for (const end of await running) if (end.status === "rejected" && cutAfter === undefined) throw end.reason;
+}
+
+function plain(disk: DiskFolder): Folder {
+  return {
+    ignoresCase: disk.ignoresCase,
+    scan: (onSkipped) => disk.scan(onSkipped),
+    stat: (path) => disk.stat(path),
+    hash: (path) => disk.hash(path),
+    open: (path) => disk.open(path),
+    receive: (path, size) => disk.receive(path, size),
+    trash: (path) => disk.trash(path),
+    isOurs: () => disk.isOurs(),
+    claim: () => disk.claim(),
+    rename: (from, to) => disk.rename(from, to),
+  };
 }
 
 export function randomDevice(): string {
