@@ -104,7 +104,7 @@ test("three failures close the window, the fourth try is told why, and the count
     assert.equal(world.responder.isOpen, true);
     const phone = world.start({ ...PHONE, port: 100 + i });
     world.clock.runUntil(() => phone.outcome !== undefined, 100_000);
-    world.clock.runUntil(() => false, 1000);
+    world.clock.runUntil(() => false, 3000);
   }
   assert.equal(world.responder.isOpen, false);
   assert.ok(world.pcEvents.some((event) => event.type === "windowClosed" && event.reason === "tooManyTries"));
