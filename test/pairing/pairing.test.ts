@@ -4,12 +4,7 @@ import { nobleCrypto } from "#crypto/noble.js";
 import { toHex } from "#kernel/bytes.js";
 import { TERRIBLE_LINK } from "../simulation/network.js";
 import { withSeeds } from "../simulation/seeds.js";
-import { PairingWorld, PC, PHONE } from "../support/pairing.js";
-
-function codeOf(event: unknown): string {
-  const { type, error } = event as { type: string; error?: { code: string } };
-  return error?.code ?? type;
-}
+import { codeOf, PairingWorld, PC, PHONE } from "../support/pairing.js";
 
 test("two people who say yes to the same six digits end with the same bond on both sides", () => {
   for (const crypto of [undefined, nobleCrypto]) {
