@@ -48,6 +48,11 @@ export function encodeFeatures(features: Features): Uint8Array {
   return encodeCbor(map);
 }
 
+/** Throws RangeError for an identity that the other side would refuse: found at the start, not in the middle of a pairing. */
+export function requireOwnFeatures(identity: PairingIdentity): void {
+  ownFeatures(identity, (length) => new Uint8Array(length), { model: 1, io: 0, chosen: true });
+}
+
 /** What this device says about itself in one attempt. Throws RangeError when the other side would refuse it. */
 export function ownFeatures(
   identity: PairingIdentity,

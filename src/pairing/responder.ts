@@ -11,6 +11,7 @@ import {
   sameAddress,
 } from "#kernel/ports.js";
 import { isAcceptableKey, type PairedPeer, type PairingIdentity } from "./exchange.js";
+import { requireOwnFeatures } from "./features.js";
 import { requireSecret } from "./initiator.js";
 import { USER_MS } from "./initiatorShared.js";
 import { Invitation, type InvitationEvent, type MethodKind, type ResponderMethod } from "./invitation.js";
@@ -72,6 +73,7 @@ export class PairingResponder implements Machine {
 
   constructor(options: PairingResponderOptions) {
     this.#options = options;
+    requireOwnFeatures(options.identity);
     this.#cookies = new PairingCookies(options.crypto, options.random);
     this.#window = new PairingWindow(options.attempts);
     this.#keyPairs = new ReadyKeyPair(options.crypto, options.random);

@@ -24,6 +24,9 @@ export interface PairingWorldOptions {
   readonly phoneSays?: (own: string, other: string | undefined) => boolean | undefined;
   readonly pcSays?: (own: string, other: string | undefined) => boolean | undefined;
   readonly windowOpen?: boolean;
+  readonly phoneAppId?: string;
+  /** What the PC and what the phone can do with a bond. */
+  readonly upgrades?: readonly [pc: number, phone: number];
   /** How the PC's person lets the phone in, and what the phone's person chose: by default the same. */
   readonly method?: ResponderMethod;
   readonly phoneMethod?: InitiatorMethod;
@@ -58,13 +61,22 @@ export class PairingWorld {
     this.crypto = options.crypto ?? nativeCrypto;
     this.network = new SimulatedNetwork(this.clock, options.seed, options.link);
     this.random = new SeededRandom(options.seed + 77);
-    const identity = this.identity("Ana's PC");
-    const attempts = options.attempts ?? { failures: 0, windows: 0 };
-    this.responder = new PairingResponder({ crypto: this.crypto, random: this.random.bytes, identity, attempts });
+    const identity = { ...this.identity("Ana's PC"), upgrades: options.upgrades?.[0] ?? 0 };
+    this.responder = this.responderWith(identity);
     const socket = this.network.socket(PC);
     this.pcPump = new Pump(this.responder, socket, this.clock, () => this.#onPc());
     socket.onDatagram((bytes, from) => this.pcPump.receive(bytes, from));
     if (options.windowOpen !== false) this.open();
+  }
+
+  responderWith(identity: PairingIdentity): PairingResponder {
+    const { attempts = { failures: 0, windows: 0 } } = this.#options;
+    return new PairingResponder({ crypto: this.crypto, random: this.random.bytes, identity, attempts });
+  }
+
+  phoneIdentity(): PairingIdentity {
+    const { phoneAppId: appId, upgrades } = this.#options;
+    return { ...this.identity("Ana's phone"), upgrades: upgrades?.[1] ?? 0, ...(appId !== undefined && { appId }) };
   }
 
   open(): void {
@@ -177,7 +189,7 @@ export class Phone {
 
   constructor(world: PairingWorld, address: Address, method: InitiatorMethod, stores: boolean, person: PhonePerson) {
     const { crypto, clock } = world;
-    const identity = world.identity("Ana's phone");
+    const identity = world.phoneIdentity();
     const random = world.random.bytes;
     this.initiator = new PairingInitiator({ crypto, random, identity, to: PC, now: clock.now(), method });
     const socket = world.network.socket(address);
