@@ -10,8 +10,13 @@ import type { Question as PairingQuestion } from "#pairing/responderStates.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import type { Advertisement } from "./discoveryPort.js";
-import type { ApprovalRequest, PairingPeer, PairingRequest, PairingWindowMethod } from "./pairingEvents.js";
-import { resembling } from "./pairingEvents.js";
+import {
+  type ApprovalRequest,
+  type PairingPeer,
+  type PairingRequest,
+  type PairingWindowMethod,
+  resembling,
+} from "./pairingEvents.js";
 
 export interface ServerOptions {
   readonly name: string;
@@ -111,12 +116,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
    * `secret`, 16 to 64 random bytes that the client was given too, asks nobody. Throws RangeError for any other secret.
    */
   openPairing(options: OpenPairing = {}): { close: () => void } {
-    const { secret, method = "compare", ...limits } = options;
+    const { secret, method: kind = "compare", ...limits } = options;
     const addresses = this.addresses.map((host) => ({ host, port: this.port }));
-    const way: ResponderMethod = secret
-      ? { kind: "secret", secret }
-      : { ...(method === "link" ? { kind: method, addresses } : { kind: method }) };
-    this.#responder.openWindow({ ...limits, method: way }, this.#ports.clock.now());
+    const other: ResponderMethod = kind === "link" ? { kind, addresses } : { kind };
+    const method: ResponderMethod = secret ? { kind: "secret", secret } : other;
+    this.#responder.openWindow({ ...limits, method }, this.#ports.clock.now());
     this.#pairing.turn();
     return { close: () => this.closePairing() };
   }
