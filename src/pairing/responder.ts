@@ -10,19 +10,25 @@ import {
   type RandomSource,
   sameAddress,
 } from "#kernel/ports.js";
-import { freshKeyPair, isAcceptableKey, type PairedPeer, type PairingIdentity } from "./exchange.js";
-import { decodeFeatures, type Features, IO_DISPLAY_YES_NO, MODEL_NUMERIC, PAIRING_VERSION } from "./features.js";
-import { USER_MS } from "./initiator.js";
-import { decodeMessage, encodeMessage, type Message, STEP, TYPE } from "./messages.js";
+import { isAcceptableKey, type PairedPeer, type PairingIdentity } from "./exchange.js";
+import { requireOwnFeatures } from "./features.js";
+import { requireSecret } from "./initiator.js";
+import { USER_MS } from "./initiatorShared.js";
+import { Invitation, type InvitationEvent, type MethodKind, type ResponderMethod } from "./invitation.js";
+import { ReadyKeyPair } from "./keyPairs.js";
+import { decodeMessage, encodeMessage, type Message, type MessageOf, STEP, TYPE } from "./messages.js";
 import { PairingCookies } from "./pairingCookie.js";
 import { errorForReason, type PairingError, REASON } from "./reasons.js";
+import { admit } from "./responderDoor.js";
 import { ResponderSession } from "./responderSession.js";
+import { expiryOf, ResponderSessions } from "./responderSessions.js";
+import { onYes } from "./responderShared.js";
+import { isActive, type ResponderMove, type ResponderState, type SessionEvent } from "./responderStates.js";
+import { responderMove } from "./responderTable.js";
 import { type PairingAttempts, PairingWindow, WINDOW_ATTEMPTS, WINDOW_SECONDS } from "./window.js";
 
-const SILENT_MS = 20_000;
-const TIME_WAIT_MS = 60_000;
-const MAX_OFFERED = 4;
-const MAX_OVER = 16;
+/** Longer than a poll takes: a live initiator that we took for gone is heard before. */
+const ABORT_GRACE_MS = 1500;
 const ABORT_AGAIN_MS = [200, 600] as const;
 
 export interface PairingResponderOptions {
@@ -32,21 +38,15 @@ export interface PairingResponderOptions {
   readonly attempts: PairingAttempts;
 }
 
+export type CloseReason = "time" | "success" | "tooManyTries" | "closed" | "linkUsedTwice";
+
 export type ResponderEvent =
-  | { readonly type: "windowOpened"; readonly seconds: number }
-  | { readonly type: "windowClosed"; readonly reason: "time" | "success" | "tooManyTries" | "closed" }
+  | { readonly type: "windowOpened"; readonly seconds: number; readonly method: MethodKind }
+  | { readonly type: "windowClosed"; readonly reason: CloseReason }
   /** Store the counters; with an `id`, then call `attemptsPersisted` or `attemptsFailed` with it. */
   | { readonly type: "persistAttempts"; readonly attempts: PairingAttempts; readonly id?: string }
-  | {
-      readonly type: "digits";
-      readonly id: string;
-      readonly digits: string;
-      readonly peerName: string;
-      readonly peerPlatform: string;
-      readonly address: Address;
-    }
-  /** Store the bond, then call `bondStored` or `bondFailed`. */
-  | { readonly type: "provisional"; readonly id: string; readonly peer: PairedPeer }
+  | InvitationEvent
+  | SessionEvent
   | { readonly type: "done"; readonly id: string; readonly peer: PairedPeer }
   | { readonly type: "failed"; readonly id: string; readonly peerName: string; readonly error: PairingError };
 
@@ -64,16 +64,19 @@ export class PairingResponder implements Machine {
   readonly #options: PairingResponderOptions;
   readonly #cookies: PairingCookies;
   readonly #window: PairingWindow;
-  /** By hex of the attempt's pid; those that are over still answer repeats for a minute. */
-  readonly #sessions = new Map<string, ResponderSession>();
+  readonly #keyPairs: ReadyKeyPair;
+  #invitation: Invitation | undefined;
+  readonly #sessions = new ResponderSessions();
   readonly #out: OutgoingDatagram[] = [];
   #late: { readonly at: Instant; readonly datagram: OutgoingDatagram }[] = [];
   readonly #events: ResponderEvent[] = [];
 
   constructor(options: PairingResponderOptions) {
     this.#options = options;
+    requireOwnFeatures(options.identity);
     this.#cookies = new PairingCookies(options.crypto, options.random);
     this.#window = new PairingWindow(options.attempts);
+    this.#keyPairs = new ReadyKeyPair(options.crypto, options.random);
   }
 
   get isOpen(): boolean {
@@ -85,44 +88,54 @@ export class PairingResponder implements Machine {
     return this.#sessions.size;
   }
 
-  /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. */
-  openWindow(options: { readonly seconds?: number; readonly attempts?: number }, now: Instant): void {
-    const seconds = options.seconds ?? WINDOW_SECONDS;
-    const attempts = this.#window.open(seconds, options.attempts ?? WINDOW_ATTEMPTS, now);
-    this.#events.push({ type: "persistAttempts", attempts });
-    this.#events.push({ type: "windowOpened", seconds });
+  /** For display and tests: a name of PROTOCOL.md §3, undefined for an attempt that is not remembered. */
+  stateOf(id: string): ResponderState["name"] | undefined {
+    return this.#sessions.get(id)?.state.name;
+  }
+
+  /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. Throws RangeError for a poor secret. */
+  openWindow(
+    options: { readonly seconds?: number; readonly attempts?: number; readonly method?: ResponderMethod },
+    now: Instant,
+  ): void {
+    const { crypto, random } = this.#options;
+    const { seconds = WINDOW_SECONDS, attempts = WINDOW_ATTEMPTS, method = { kind: "compare" } } = options;
+    if (method.kind === "secret") requireSecret(method.secret);
+    this.closeWindow(now);
+    const counters = this.#window.open(seconds, attempts, now);
+    this.#keyPairs.next();
+    this.#invitation = new Invitation(crypto, random, method);
+    this.#events.push({ type: "persistAttempts", attempts: counters });
+    this.#events.push({ type: "windowOpened", seconds, method: method.kind });
+    this.#show(this.#invitation.renew());
   }
 
   /** The person closes it, which also ends an attempt under way. A window that time closes lets it finish. */
   closeWindow(now: Instant): void {
-    const session = this.#active();
+    this.#close("closed");
+    const session = this.#sessions.active();
     if (session && session.state.name !== "storing") this.#end(session, REASON.WITHDRAWN, now, true);
-    if (!this.#window.isOpen) return;
-    this.#window.close();
-    this.#events.push({ type: "windowClosed", reason: "closed" });
   }
 
-  /** The person at this screen says: the digits of attempt `id` are the same. */
+  /** The person at this screen says yes to attempt `id`: the digits are the same, or the device may come in. */
   confirm(id: string): void {
     const session = this.#sessions.get(id);
-    if (!session) return;
-    session.userConfirms();
-    if (session.state.name === "ident" && session.answer) this.#out.push({ bytes: session.answer, to: session.from });
+    const move = session && onYes(session.context, session.state);
+    if (session && move) this.#move(session, move);
   }
 
   reject(id: string, now: Instant): void {
     const session = this.#sessions.get(id);
-    if (session?.active) this.#end(session, REASON.NUMERIC_COMPARISON_FAILED, now, true);
+    if (session?.active && session.state.name !== "storing")
+      this.#end(session, REASON.NUMERIC_COMPARISON_FAILED, now, true);
   }
 
   /** The counters with attempt `id` in them are on disk. */
   attemptsPersisted(id: string, now: Instant): void {
     const session = this.#sessions.get(id);
-    const digits = session?.reveal(now + USER_MS);
-    if (!session || digits === undefined || session.state.name !== "comparing") return;
-    if (session.answer) this.#out.push({ bytes: session.answer, to: session.from });
-    const { name: peerName, platform: peerPlatform } = session.state.parsedA;
-    this.#events.push({ type: "digits", id, digits, peerName, peerPlatform, address: session.from });
+    if (session?.state.name !== "counting") return;
+    session.heardAt = now;
+    this.#move(session, session.state.next);
   }
 
   /** The counters could not be stored: without them nothing may be revealed. */
@@ -131,14 +144,16 @@ export class PairingResponder implements Machine {
     if (session?.state.name === "counting") this.#end(session, REASON.STORAGE_FAILED, now, true);
   }
 
+  /** The bond is on disk: our identity may leave. */
   bondStored(id: string): void {
     const session = this.#sessions.get(id);
-    const peer = session?.stored();
-    if (!session || !peer) return;
-    if (session.answer) this.#out.push({ bytes: session.answer, to: session.from });
+    if (session?.state.name !== "storing") return;
+    const { peer, answer } = session.state;
+    session.bond = true;
+    this.#move(session, { to: { name: "over" }, answer });
     this.#events.push({ type: "persistAttempts", attempts: this.#window.succeed() });
     this.#events.push({ type: "done", id, peer });
-    this.#events.push({ type: "windowClosed", reason: "success" });
+    this.#close("success");
   }
 
   bondFailed(id: string, now: Instant): void {
@@ -147,12 +162,7 @@ export class PairingResponder implements Machine {
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
-    let message: Message | undefined;
-    try {
-      message = decodeMessage(datagram);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-    }
+    const message = messageIn(datagram);
     if (!message) {
       this.drops.malformed++;
       return;
@@ -172,17 +182,19 @@ export class PairingResponder implements Machine {
       if (at <= now) this.#out.push(datagram);
       return at > now;
     });
-    if (this.#window.expired(now)) this.#events.push({ type: "windowClosed", reason: "time" });
-    for (const [id, session] of this.#sessions) {
-      if (now < this.#expiryOf(session)) continue;
-      if (session.active) this.#end(session, REASON.TIMEOUT, now, true);
-      else this.#sessions.delete(id);
+    if (this.#window.expired(now)) this.#close("time");
+    for (const session of this.#sessions) {
+      if (session.aborted && now >= session.aborted.at) this.#end(session, session.aborted.reason, now, false);
+      else if (now < expiryOf(session)) continue;
+      else if (session.active) this.#end(session, REASON.TIMEOUT, now, true);
+      else this.#sessions.delete(session);
     }
+    if (this.isOpen) this.#keyPairs.next();
   }
 
   get deadline(): Instant | undefined {
-    let earliest = this.#window.deadline ?? Number.POSITIVE_INFINITY;
-    for (const session of this.#sessions.values()) earliest = Math.min(earliest, this.#expiryOf(session));
+    if (this.isOpen && !this.#keyPairs.isReady) return 0;
+    let earliest = Math.min(this.#sessions.deadline(), this.#window.deadline ?? Number.POSITIVE_INFINITY);
     for (const { at } of this.#late) earliest = Math.min(earliest, at);
     return Number.isFinite(earliest) ? earliest : undefined;
   }
@@ -193,13 +205,6 @@ export class PairingResponder implements Machine {
 
   nextEvent(): ResponderEvent | undefined {
     return this.#events.shift();
-  }
-
-  #expiryOf(session: ResponderSession): Instant {
-    // Our own disk is not the peer's fault: while the bond is being written nothing expires.
-    if (session.state.name === "storing" || session.state.name === "counting") return Number.POSITIVE_INFINITY;
-    if (!session.active) return session.heardAt + (session.state.name === "over" ? TIME_WAIT_MS : SILENT_MS);
-    return Math.min(session.heardAt + SILENT_MS, session.userUntil);
   }
 
   /** A stranger: cookie first, nothing is remembered before it comes back. */
@@ -216,31 +221,27 @@ export class PairingResponder implements Machine {
     return this.#onStart(message, datagram, from, now);
   }
 
-  #onStart(
-    message: Extract<Message, { type: 2 }>,
-    start: Uint8Array,
-    from: Address,
-    now: Instant,
-  ): Uint8Array | undefined {
+  #onStart(message: MessageOf<"START">, start: Uint8Array, from: Address, now: Instant): Uint8Array | undefined {
+    const { pid } = message;
     const refuse = (reason: number, retryAfter = 0): Uint8Array =>
-      encodeMessage({ type: TYPE.ABORT, pid: message.pid, seq: STEP.start, reason, retryAfter });
-    if (this.#window.isLocked(now)) return refuse(REASON.REPEATED_ATTEMPTS);
+      encodeMessage({ type: TYPE.ABORT, pid, seq: STEP.start, reason, retryAfter });
+    const invitation = this.#invitation;
+    if (this.#window.isLocked(now) || !invitation) return refuse(REASON.REPEATED_ATTEMPTS);
     const wait = this.#window.waitSeconds(now);
     // A person who tries again waits a little and is told so; nothing is remembered meanwhile.
-    if (wait > 0)
-      return encodeMessage({ type: TYPE.WAIT, pid: message.pid, seq: STEP.start, user: 0, secondsLeft: wait });
-    if (this.#active()) return refuse(REASON.BUSY, 1);
-    const parsedA = featuresOf(message.features);
-    if (!parsedA) return refuse(REASON.INVALID_PARAMETERS);
-    if (!parsedA.versions.includes(PAIRING_VERSION)) return refuse(REASON.VERSION);
-    if ((parsedA.models & MODEL_NUMERIC) === 0 || parsedA.io !== IO_DISPLAY_YES_NO)
-      return refuse(REASON.AUTHENTICATION_REQUIREMENTS);
+    if (wait > 0) return encodeMessage({ type: TYPE.WAIT, pid, seq: STEP.start, user: 0, secondsLeft: wait });
+    // Who else has the link is only found out by hearing them too.
+    if (this.#sessions.active() && invitation.kind !== "link") return refuse(REASON.BUSY, 1);
     const { crypto, random, identity } = this.#options;
-    const keyPair = freshKeyPair(crypto, random);
+    const parsedA = admit(crypto, invitation, identity.appId, message);
+    if ("refuse" in parsedA) return refuse(parsedA.refuse);
+    const keyPair = invitation.linkPair ?? this.#keyPairs.next();
     if (!isAcceptableKey(crypto, message.publicKey, keyPair.public)) return refuse(REASON.KEY_REJECTED);
-    this.#makeRoom();
-    const session = new ResponderSession({ crypto, random, identity, keyPair, message, start, parsedA, from, now });
-    this.#sessions.set(toHex(message.pid), session);
+    if (!invitation.linkPair) this.#keyPairs.taken();
+    const { model, outOfBand } = invitation;
+    const admitted = { crypto, random, identity, model, outOfBand, keyPair, message, start, parsedA, from, now };
+    const session = new ResponderSession(admitted);
+    this.#sessions.add(session);
     return session.answer;
   }
 
@@ -251,84 +252,99 @@ export class PairingResponder implements Machine {
     from: Address,
     now: Instant,
   ): Uint8Array | undefined {
-    if (!sameAddress(session.from, from)) return this.#drop("unexpected");
+    if (!sameAddress(session.context.from, from)) return this.#drop("unexpected");
     if (message.type === TYPE.ABORT) return this.#onPeerAbort(session, message.reason, now);
-    if (message.type === TYPE.POLL) return this.#onPoll(session, message.seq, now);
     if (message.seq < session.lastSeq || message.seq > session.lastSeq + 1) return this.#drop("unexpected");
+    if (session.state.name === "over") return this.#onOver(session, message, datagram);
     if (message.seq === session.lastSeq) return this.#onRepeat(session, datagram, now);
-    if (session.state.name === "over") return session.bond ? this.#drop("unexpected") : session.answer;
-    return this.#onRequest(session, message, datagram, now);
+    if (message.type === TYPE.POLL) return this.#onPoll(session, message.seq, now);
+    const outcome = responderMove(session.context, session.state, message, datagram, this.#invitation?.passkey);
+    if (!outcome) return this.#drop("unexpected");
+    session.accept(message.seq, datagram, now);
+    if ("refuse" in outcome) return this.#end(session, outcome.refuse, now, false);
+    if (isActive(outcome.to) && !session.active) {
+      const reason = this.#takeSlot(session, now);
+      if (reason !== undefined) return this.#end(session, reason, now, false);
+    }
+    return this.#enter(session, outcome) ?? this.#waitIfAsked(session, now);
   }
 
-  /** The table of PROTOCOL.md §3: what is not in it is dropped. */
-  #onRequest(session: ResponderSession, message: Message, datagram: Uint8Array, now: Instant): Uint8Array | undefined {
-    const { state } = session;
-    if (state.name === "offered" && message.type === TYPE.NONCE) {
-      if (this.#active() || !this.#window.isOpen) return this.#end(session, REASON.BUSY, now, false);
-      this.#accept(session, message.seq, datagram, now);
-      session.onNonce(message.nonce, datagram);
-      this.#events.push({ type: "persistAttempts", attempts: this.#window.begin(), id: toHex(session.pid) });
-      return undefined;
+  /** One attempt at a time is shown to the person. A reason to refuse, or undefined. */
+  #takeSlot(session: ResponderSession, now: Instant): number | undefined {
+    const holder = this.#sessions.active();
+    if (holder && session.context.outOfBand?.kind === "link") {
+      // Two devices have proved that they know the link, so somebody has seen it: neither comes in.
+      this.#close("linkUsedTwice");
+      if (holder.state.name === "checked") this.#end(holder, REASON.LINK_USED_TWICE, now, true);
+      return REASON.LINK_USED_TWICE;
     }
-    if (state.name === "comparing" && message.type === TYPE.CHECK) {
-      this.#accept(session, message.seq, datagram, now);
-      const reason = session.onCheck(message.check);
-      return reason === undefined
-        ? (session.answer ?? session.wait(message.seq, now))
-        : this.#end(session, reason, now, false);
-    }
-    if (state.name === "ident" && message.type === TYPE.IDENT) {
-      this.#accept(session, message.seq, datagram, now);
-      const peer = session.onIdent(message.sealed);
-      if (typeof peer === "number") return this.#end(session, peer, now, false);
-      this.#events.push({ type: "provisional", id: toHex(session.pid), peer });
-      return undefined;
-    }
-    return this.#drop("unexpected");
+    if (holder) return REASON.BUSY;
+    if (!this.#window.isOpen) return REASON.REPEATED_ATTEMPTS;
+    this.#invitation?.taken();
+    return undefined;
   }
 
-  #accept(session: ResponderSession, seq: number, datagram: Uint8Array, now: Instant): void {
-    session.lastSeq = seq;
-    session.lastRequest = datagram.slice();
-    session.heardAt = now;
-    session.answer = undefined;
+  /** Enters the next state and says what it has to say; the answer, when there is one now. */
+  #enter(session: ResponderSession, { to, answer, event }: ResponderMove): Uint8Array | undefined {
+    session.enter(to);
+    if (answer) session.answer = answer;
+    if (to.name === "counting")
+      this.#events.push({ type: "persistAttempts", attempts: this.#window.begin(), id: session.context.id });
+    if (event?.type === "digits" || event?.type === "approve") session.userUntil = session.heardAt + USER_MS;
+    if (event) this.#events.push(event);
+    return answer;
+  }
+
+  /** The same without a request to answer: the answer that had to wait leaves now. */
+  #move(session: ResponderSession, move: ResponderMove): void {
+    const bytes = this.#enter(session, move);
+    if (bytes) this.#out.push({ bytes, to: session.context.from });
   }
 
   #onRepeat(session: ResponderSession, datagram: Uint8Array, now: Instant): Uint8Array | undefined {
-    if (!equalConstantTime(datagram, session.lastRequest)) {
-      if (session.state.name === "over") return this.#drop("unexpected");
+    if (!equalConstantTime(datagram, session.lastRequest))
       return this.#end(session, REASON.INVALID_PARAMETERS, now, false);
-    }
-    if (session.state.name !== "over") session.heardAt = now;
-    if (session.answer) return session.answer;
+    session.heard(now);
+    return session.answer ?? this.#waitIfAsked(session, now);
+  }
+
+  /** CHECK was right, and our person has not answered yet. */
+  #waitIfAsked(session: ResponderSession, now: Instant): Uint8Array | undefined {
     return session.state.name === "checked" ? session.wait(session.lastSeq, now) : undefined;
   }
 
+  /** It ended here; the other side may not know. */
+  #onOver(session: ResponderSession, message: Message, datagram: Uint8Array): Uint8Array | undefined {
+    const repeated = message.seq === session.lastSeq;
+    if (repeated && !equalConstantTime(datagram, session.lastRequest)) return this.#drop("unexpected");
+    if (session.bond && !repeated) return this.#drop("unexpected");
+    return session.answer ?? this.#drop("unexpected");
+  }
+
   #onPoll(session: ResponderSession, seq: number, now: Instant): Uint8Array | undefined {
-    if (session.state.name === "over" && !session.bond) return session.answer;
-    if (session.state.name !== "comparing") return this.#drop("unexpected");
-    session.heardAt = now;
+    if (session.state.name !== "asking" && session.state.name !== "waiting") return this.#drop("unexpected");
+    session.heard(now);
     return session.wait(seq, now);
   }
 
   #onPeerAbort(session: ResponderSession, reason: number, now: Instant): undefined {
-    if (session.state.name === "over" || session.state.name === "storing") return this.#drop("unexpected");
-    this.#end(session, reason, now, false);
-    session.answer = undefined;
+    if (session.state.name === "over" || session.state.name === "storing" || session.aborted)
+      return this.#drop("unexpected");
+    session.aborted = { reason, at: now + ABORT_GRACE_MS };
     return undefined;
   }
 
   /** Ends an attempt without a bond. `tell`: nobody has just asked, so the ABORT goes out by itself, three times. */
   #end(session: ResponderSession, reason: number, now: Instant, tell: boolean): Uint8Array {
     const counted = session.active;
+    const { context, peerName } = session;
     const bytes = session.abort(reason);
-    session.heardAt = now;
-    if (tell) this.#tell({ bytes, to: session.from }, now);
-    if (counted) {
-      const { peerName, pid } = session;
-      this.#events.push({ type: "failed", id: toHex(pid), peerName, error: errorForReason(reason) });
-      if (this.#window.fail(now)) this.#events.push({ type: "windowClosed", reason: "tooManyTries" });
-    }
+    session.heard(now);
+    if (tell) this.#tell({ bytes, to: context.from }, now);
+    if (!counted) return bytes;
+    this.#events.push({ type: "failed", id: context.id, peerName, error: errorForReason(reason, context.model) });
+    if (this.#window.fail(now)) this.#close("tooManyTries");
+    else if (this.isOpen) this.#renew(now);
     return bytes;
   }
 
@@ -337,20 +353,29 @@ export class PairingResponder implements Machine {
     for (const wait of ABORT_AGAIN_MS) this.#late.push({ at: now + wait, datagram });
   }
 
-  #active(): ResponderSession | undefined {
-    for (const session of this.#sessions.values()) if (session.active) return session;
-    return undefined;
+  /** Letters and links are good for one attempt. Whoever still holds the old ones has to begin again. */
+  #renew(now: Instant): void {
+    const event = this.#invitation?.renew();
+    if (!event) return;
+    const reason = event.type === "letters" ? REASON.CONFIRM_VALUE_FAILED : REASON.OOB_NOT_AVAILABLE;
+    for (const session of this.#sessions.waiting()) this.#end(session, reason, now, false);
+    this.#sessions.trim();
+    this.#show(event);
   }
 
-  /** Strangers may fill a few places at most: the oldest gives way. */
-  #makeRoom(): void {
-    for (const [name, most] of [
-      ["offered", MAX_OFFERED],
-      ["over", MAX_OVER],
-    ] as const) {
-      const found = [...this.#sessions].filter(([, session]) => session.state.name === name);
-      for (const [id] of found.slice(0, Math.max(0, found.length - most + 1))) this.#sessions.delete(id);
-    }
+  #show(event: InvitationEvent | undefined): void {
+    if (event) this.#events.push(event);
+  }
+
+  #close(reason: CloseReason): void {
+    if (!this.#invitation) return;
+    this.#window.close();
+    this.#invitation.end();
+    this.#invitation = undefined;
+    this.#keyPairs.forget();
+    // Attempts that were only offered must not outlive it, nor enter the next window without its waiting time.
+    for (const session of this.#sessions.waiting()) this.#sessions.delete(session);
+    this.#events.push({ type: "windowClosed", reason });
   }
 
   #drop(reason: keyof ResponderDrops): undefined {
@@ -359,9 +384,9 @@ export class PairingResponder implements Machine {
   }
 }
 
-function featuresOf(bytes: Uint8Array): Features | undefined {
+function messageIn(datagram: Uint8Array): Message | undefined {
   try {
-    return decodeFeatures(bytes, false);
+    return decodeMessage(datagram);
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;

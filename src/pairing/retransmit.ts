@@ -35,6 +35,11 @@ export class Retransmission {
     this.#nextAt = now + POLL_MS;
   }
 
+  /** Once more now, out of turn. */
+  again(now: Instant): void {
+    this.#nextAt = Math.min(this.#nextAt, now);
+  }
+
   stop(): void {
     this.#bytes = undefined;
   }

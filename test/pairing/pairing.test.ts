@@ -4,12 +4,7 @@ import { nobleCrypto } from "#crypto/noble.js";
 import { toHex } from "#kernel/bytes.js";
 import { TERRIBLE_LINK } from "../simulation/network.js";
 import { withSeeds } from "../simulation/seeds.js";
-import { PairingWorld, PC, PHONE } from "../support/pairing.js";
-
-function codeOf(event: unknown): string {
-  const { type, error } = event as { type: string; error?: { code: string } };
-  return error?.code ?? type;
-}
+import { codeOf, PairingWorld, PC, PHONE } from "../support/pairing.js";
 
 test("two people who say yes to the same six digits end with the same bond on both sides", () => {
   for (const crypto of [undefined, nobleCrypto]) {
@@ -104,7 +99,7 @@ test("three failures close the window, the fourth try is told why, and the count
     assert.equal(world.responder.isOpen, true);
     const phone = world.start({ ...PHONE, port: 100 + i });
     world.clock.runUntil(() => phone.outcome !== undefined, 100_000);
-    world.clock.runUntil(() => false, 1000);
+    world.clock.runUntil(() => false, 3000);
   }
   assert.equal(world.responder.isOpen, false);
   assert.ok(world.pcEvents.some((event) => event.type === "windowClosed" && event.reason === "tooManyTries"));
