@@ -23,6 +23,13 @@ export function withBond(book: Book, given: Bond): Book {
   };
 }
 
+/** The bond as it is, changed; id, peer and a confirmed state stay. Undefined when there is no such bond, or nothing is to change. */
+export function withUpdate(book: Book, id: string, change: (bond: Bond) => Bond | undefined): Book | undefined {
+  const bond = book.bonds.find((each) => each.id === id);
+  const changed = bond && change(bond);
+  return changed && withBond(book, { ...changed, id: bond.id, peerStatic: bond.peerStatic });
+}
+
 /** Undefined when there is no such bond. */
 export function withoutBond(book: Book, id: string): Book | undefined {
   const bonds = book.bonds.filter((bond) => bond.id !== id);

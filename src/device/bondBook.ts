@@ -28,6 +28,7 @@ export function bondFrom(peer: PairedPeer, wallNow: number): Bond {
     createdAt: Math.trunc(wallNow),
     lastSeenAt: Math.trunc(wallNow),
     generation: 0,
+    postQuantum: "none",
     addresses: [peer.address],
   };
 }
