@@ -44,6 +44,10 @@ export interface ConnectOptions {
   readonly peerStatic: Uint8Array;
   /** The bond's secret, 32 bytes. */
   readonly psk: Uint8Array;
+  /** More secrets of the bond: see DialOptions. */
+  readonly older?: readonly Uint8Array[];
+  readonly lineages?: readonly Uint8Array[];
+  readonly hints?: readonly Uint8Array[];
   readonly id: string;
   readonly timeoutMs?: number;
 }
@@ -58,6 +62,13 @@ export type EndpointEvent =
       /** The bond secret that both ends have proved. */
       readonly psk: Uint8Array;
       /** The dial that led here; undefined when the peer dialled. */
+      readonly dial: number | undefined;
+    }
+  /** Both ends have proved the bond, but one of them holds secrets that are not the newest. No session. */
+  | {
+      readonly type: "copied";
+      readonly peerId: string;
+      readonly peerStatic: Uint8Array;
       readonly dial: number | undefined;
     }
   | { readonly type: "failed"; readonly dial: number; readonly error: HandfastError };
@@ -75,6 +86,7 @@ interface Entry {
   readonly peerStatic: Uint8Array;
   readonly exporter: Uint8Array;
   readonly psk: Uint8Array;
+  readonly copied: boolean;
   readonly resetToken: Uint8Array | undefined;
   readonly since: Instant;
   /** The peer has proved itself and the application knows. */
@@ -273,7 +285,8 @@ export class Endpoint implements Machine {
         role: "initiator",
         peerId: options.id,
         peerStatic: options.peerStatic,
-        psk: options.psk,
+        psk: result.psk,
+        copied: result.copied,
         noise: result.noise,
         local: this.#parameters,
         peer: result.peer,
@@ -284,7 +297,9 @@ export class Endpoint implements Machine {
       },
       now,
     );
-    this.#goLive(entry, handle);
+    // Of a copy the server learns by our first packet; nobody gets this connection, and the server ends it.
+    if (result.copied) this.#alarm(entry, handle);
+    else this.#goLive(entry, handle);
   }
 
   #open(
@@ -292,7 +307,7 @@ export class Endpoint implements Machine {
     now: Instant,
   ): Entry {
     const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram } = this.#options;
-    const { role, noise, local, peer, path, peerStatic, psk, peerId, remoteCid, localCid } = keyed;
+    const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, remoteCid, localCid } = keyed;
     const exporter = noise.exporter.slice();
     const protection = new PacketProtection({ keys: trafficKeys(crypto, role, noise), remoteCid, random });
     const rekey = new Rekey({
@@ -302,7 +317,8 @@ export class Endpoint implements Machine {
       ...(rekeyLimits && { limits: rekeyLimits }),
     });
     const connection = new Connection({
-      ...{ role, protection, rekey, local, peer, path, random, now, keepAlive },
+      ...{ role, protection, rekey, local, peer, path, random, now },
+      keepAlive: keepAlive && !copied,
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });
@@ -316,6 +332,7 @@ export class Endpoint implements Machine {
       peerStatic,
       exporter,
       psk,
+      copied,
       resetToken: token,
       since: now,
       live: false,
@@ -326,10 +343,29 @@ export class Endpoint implements Machine {
 
   /** The client's first data packet came: only now may it replace an older connection. */
   #confirm(entry: Entry, now: Instant): void {
+    if (entry.copied) {
+      this.#alarm(entry, undefined);
+      this.#end(entry, TRANSPORT_ERROR.BOND_COPIED, "another holder of this bond is ahead", now);
+      return;
+    }
+    this.#endOlder(entry);
     for (const other of this.#entries.values())
       if (other !== entry && other.live && other.peerId === entry.peerId)
         this.#end(other, TRANSPORT_ERROR.REPLACED, "the device has connected anew", now);
     this.#goLive(entry, undefined);
+  }
+
+  /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 3. */
+  #endOlder(entry: Entry): void {
+    for (const other of this.#entries.values()) {
+      if (other === entry) return;
+      if (!other.live && other.peerId === entry.peerId) this.#forget(other);
+    }
+  }
+
+  #alarm(entry: Entry, dial: number | undefined): void {
+    entry.live = true;
+    this.#events.push({ type: "copied", peerId: entry.peerId, peerStatic: entry.peerStatic, dial });
   }
 
   #goLive(entry: Entry, dial: number | undefined): void {

@@ -27,6 +27,7 @@ export interface StoredAttempts {
 export interface BondStore {
   identity(): DeviceIdentity;
   setName(name: string): Promise<void>;
+  /** In the order in which they were first put. */
   bonds(): readonly Bond[];
   /** Adds the bond, or replaces the one with its id; the tombstone of its device goes. */
   put(bond: Bond): Promise<void>;

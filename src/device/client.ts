@@ -1,12 +1,13 @@
 import type { Bond } from "#bonds/bond.js";
-import { tagMatches } from "#discovery/tag.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
 import type { PairedPeer } from "#pairing/exchange.js";
 import { NotReachableError } from "#transport/dial.js";
-import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
+import { bondFrom, deviceIdOf, dropStale, forgetDevice } from "./bondBook.js";
+import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import { Discovered } from "./discovered.js";
+import { lookFor } from "./lookFor.js";
 import { type Compare, runPairing } from "./runPairing.js";
 import type { ServerOptions } from "./server.js";
 
@@ -80,7 +81,9 @@ export class Client implements AsyncDisposable {
 
   /** Drops the bond and ends the sessions. False when there is no such bond. */
   async forget(bond: Bond): Promise<boolean> {
-    const removed = await this.#ports.store.remove(bond.id, Math.trunc(this.#ports.clock.wall()));
+    this.#channel.revoke(bond);
+    const removed = await forgetDevice(this.#ports.store, bond, this.#ports.clock.wall());
+    // Again: it may have connected while that was written.
     this.#channel.revoke(bond);
     return removed;
   }
@@ -111,7 +114,6 @@ export class Client implements AsyncDisposable {
   async #race(bond: Bond, known: readonly Address[], timeoutMs: number, signal?: AbortSignal): Promise<PeerSession> {
     const dials: { session: Promise<PeerSession>; cancel: () => void }[] = [];
     const tried = new Set(known.map(keyOf));
-    const { discovery, crypto } = this.#ports;
     return await new Promise<PeerSession>((resolve, reject) => {
       const finish = (end: () => void): void => {
         browse.close();
@@ -127,26 +129,29 @@ export class Client implements AsyncDisposable {
           (session) => finish(() => resolve(session)),
           (error: HandfastError) => {
             // Another address may still answer; but who proves itself and says no has the last word.
-            if (error.code !== "NOT_REACHABLE" || attempt === dials[0]) finish(() => reject(error));
+            if (error.code !== "NOT_REACHABLE") finish(() => reject(error));
+            else if (attempt === dials[0]) finish(() => reject(stranger ? this.#identityChanged(bond) : error));
           },
         );
       };
-      const look = (host: {
-        readonly tag: Uint8Array | undefined;
-        readonly addresses: readonly string[];
-        readonly port: number;
-      }): void => {
-        if (!host.tag || !tagMatches(crypto, bond.irk.reveal(), host.tag)) return;
-        const fresh = host.addresses
-          .map((address) => ({ host: address, port: host.port }))
-          .filter((to) => !tried.has(keyOf(to)));
-        for (const to of fresh) tried.add(keyOf(to));
-        if (fresh.length > 0) dial(fresh);
-      };
-      const browse = discovery.browse({ onFound: look, onUpdated: look });
+      let stranger = false;
+      const browse = lookFor(this.#ports, bond, {
+        onSeen: (addresses) => {
+          const fresh = addresses.filter((to) => !tried.has(keyOf(to)));
+          for (const to of fresh) tried.add(keyOf(to));
+          if (fresh.length > 0) dial(fresh);
+        },
+        onStranger: () => {
+          stranger = true;
+        },
+      });
       signal?.addEventListener("abort", onAbort, { once: true });
       dial(known);
     });
+  }
+
+  #identityChanged(bond: Bond): IdentityChangedError {
+    return new IdentityChangedError(deviceIdOf(this.#ports.crypto, bond.peerStatic), bond.name);
   }
 }
 
