@@ -48,6 +48,8 @@ export interface ConnectOptions {
   readonly older?: readonly Uint8Array[];
   readonly lineages?: readonly Uint8Array[];
   readonly hints?: readonly Uint8Array[];
+  /** The connection sends nothing before `release`: what it rests on must be on disk first. */
+  readonly hold?: boolean;
   readonly id: string;
   readonly timeoutMs?: number;
 }
@@ -91,6 +93,7 @@ interface Entry {
   readonly since: Instant;
   /** The peer has proved itself and the application knows. */
   live: boolean;
+  held: boolean;
 }
 
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
@@ -152,6 +155,19 @@ export class Endpoint implements Machine {
     for (const [key, entry] of this.#dials) if (entry.handle === handle) this.#dials.delete(key);
   }
 
+  /** A held connection may send from now on. */
+  release(connection: Connection): void {
+    const entry = this.#entryOf(connection);
+    if (entry) entry.held = false;
+  }
+
+  /** Ends a held connection without a packet: one would count as its confirmation. */
+  discard(connection: Connection): void {
+    connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
+    const entry = this.#entryOf(connection);
+    if (entry) this.#forget(entry);
+  }
+
   /** Closes every connection of this device at once: its bond is gone. */
   revoke(peerId: string, now: Instant): void {
     for (const entry of this.#entries.values())
@@ -173,7 +189,8 @@ export class Endpoint implements Machine {
     }
     for (const entry of this.#entries.values()) {
       if (!entry.live && now >= entry.since + HALF_OPEN_MS) this.#forget(entry);
-      else if ((entry.connection.deadline ?? Number.POSITIVE_INFINITY) <= now) entry.connection.tick(now);
+      else if (!entry.held && (entry.connection.deadline ?? Number.POSITIVE_INFINITY) <= now)
+        entry.connection.tick(now);
       if (entry.connection.closed) this.#forget(entry);
     }
   }
@@ -182,6 +199,7 @@ export class Endpoint implements Machine {
     let earliest = Number.POSITIVE_INFINITY;
     for (const { dial } of this.#dials.values()) earliest = Math.min(earliest, dial.deadline);
     for (const entry of this.#entries.values()) {
+      if (entry.held) continue;
       const at = entry.live ? entry.connection.deadline : entry.since + HALF_OPEN_MS;
       if (at !== undefined) earliest = Math.min(earliest, at);
     }
@@ -195,8 +213,8 @@ export class Endpoint implements Machine {
       const datagram = dial.nextDatagram(now);
       if (datagram) return datagram;
     }
-    for (const { connection } of this.#entries.values()) {
-      const datagram = connection.nextDatagram(now);
+    for (const { connection, held } of this.#entries.values()) {
+      const datagram = held ? undefined : connection.nextDatagram(now);
       if (datagram) return datagram;
     }
     return undefined;
@@ -300,6 +318,7 @@ export class Endpoint implements Machine {
     // Of a copy the server learns by our first packet; nobody gets this connection, and the server ends it.
     if (result.copied) this.#alarm(entry, handle);
     else this.#goLive(entry, handle);
+    entry.held = options.hold === true && !result.copied;
   }
 
   #open(
@@ -336,6 +355,7 @@ export class Endpoint implements Machine {
       resetToken: token,
       since: now,
       live: false,
+      held: false,
     };
     this.#entries.set(key, entry);
     return entry;
@@ -383,6 +403,11 @@ export class Endpoint implements Machine {
     if (!this.#entries.delete(entry.key)) return;
     const { drops } = entry.protection;
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
+  }
+
+  #entryOf(connection: Connection): Entry | undefined {
+    for (const entry of this.#entries.values()) if (entry.connection === connection) return entry;
+    return undefined;
   }
 
   #halfOpen(): Entry[] {

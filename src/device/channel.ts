@@ -102,7 +102,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const { psks, hints, lineages } = secretsOf(crypto, bondsWith(store, bond.peerStatic));
     const [psk, ...older] = psks;
     if (!psk) return { session: Promise.reject(bondGone(bond.name)), cancel: () => {} };
-    const secrets = { peerStatic: bond.peerStatic, psk, older, hints, lineages };
+    const secrets = { peerStatic: bond.peerStatic, psk, older, hints, lineages, hold: true };
     const options = { to, id: device, ...secrets, ...(timeoutMs !== undefined && { timeoutMs }) };
     const handle = this.#endpoint.connect(options, clock.now());
     let cancel = (): void => {};
@@ -189,10 +189,14 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     try {
       const found = await this.#prove(event, session);
       if (!dialling) this.emit("session", found);
-      else if (dials.every(({ cancelled }) => cancelled)) void session.close();
+      else if (dials.every(({ cancelled }) => cancelled)) this.#endpoint.discard(connection);
+      else this.#endpoint.release(connection);
       for (const dial of dials) dial.resolve(found);
+      this.#pump.turn();
     } catch (error) {
-      void session.close();
+      if (dialling) this.#endpoint.discard(connection);
+      else void session.close();
+      this.#pump.turn();
       const shown = error instanceof HandfastError ? error : new HandfastError("STORAGE_FAILED", String(error));
       for (const dial of dials) dial.reject(shown);
       // The person has just forgotten it: no news.

@@ -45,11 +45,17 @@ test("each connection moves the secret on, on both sides alike", async () => {
   }
 });
 
-test("a reconnect is one round trip whatever the disk does, and the session comes after both writes", async () => {
+test("a reconnect is one round trip and two writes, the client's before its first packet", async () => {
   for (const diskMs of [0, 40]) {
     const world = new BondWorld(2, { ...GOOD_LINK, delayMs: 10 });
     const bond = await world.bonded();
     world.diskMs = diskMs;
+    let firstPacket = 0;
+    world.network.tap = (bytes, _from, to) => {
+      if (to.port === PC.port && (bytes[0] ?? 0) >> 6 === 1 && firstPacket++ === 0)
+        assert.equal(world.phone.disk.bonds()[0]?.next !== undefined, true, "the next secret is on disk");
+      return [bytes];
+    };
     let answered: PeerSession | undefined;
     let serverAt = 0;
     world.pc.device.on("session", (peer) => {
@@ -60,9 +66,10 @@ test("a reconnect is one round trip whatever the disk does, and the session come
     await world.until(world.phone.device.connect(bond, { at: [PC] }));
     const client = world.clock.now() - start;
     await world.clock.runUntilAsync(() => answered !== undefined, 1000);
-    // One round trip is 20 ms; each side writes once, at the same time: 40 ms each at most.
+    const server = serverAt - start;
+    // One round trip is 20 ms, and half of one brings the first packet; each side writes once, for `diskMs` at most.
     assert.ok(client >= 20 && client <= 20 + diskMs, `client after ${client} ms`);
-    assert.ok(serverAt - start >= 30 && serverAt - start <= 30 + diskMs, `server after ${serverAt - start} ms`);
+    assert.ok(server >= client + 10 && server <= client + 10 + diskMs, `server after ${server} ms`);
     assert.deepEqual([world.phone.store.writes, world.pc.store.writes], [1, 1]);
     assert.equal(world.network.counters.lost, 0);
   }
