@@ -3,6 +3,7 @@ export { MemoryBondStore } from "#bonds/memoryStore.js";
 export type { BondStore } from "#bonds/store.js";
 export { StateError } from "#bonds/store.js";
 export { nobleCrypto } from "#crypto/noble.js";
+export { BondCopiedError, IdentityChangedError } from "#device/bondErrors.js";
 export type { DevicePorts, PeerSession } from "#device/channel.js";
 export { Client, type Target } from "#device/client.js";
 export type { FoundDevice } from "#device/discovered.js";

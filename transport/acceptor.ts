@@ -27,10 +27,16 @@ const HALF_OPEN_LOAD = 32;
 const HANDSHAKE_LOAD = 50;
 const ZERO_PSK = new Uint8Array(32);
 
-/** A bond as the transport sees it. "forgotten": known once, revoked since. */
-export type Lookup = (
-  staticPublic: Uint8Array,
-) => { readonly psk: Uint8Array; readonly id: string } | "forgotten" | undefined;
+/** A bond as the transport sees it. */
+export interface KnownPeer {
+  readonly id: string;
+  readonly psk: Uint8Array;
+  /** Instead of `psk`: the secret for these hints of the initiator. `copied`: it must not become a session. */
+  readonly choose?: (hints: readonly Uint8Array[]) => { readonly psk: Uint8Array; readonly copied: boolean };
+}
+
+/** "forgotten": known once, revoked since. */
+export type Lookup = (staticPublic: Uint8Array) => KnownPeer | "forgotten" | undefined;
 
 /** Why an Init was not answered with a new Response. */
 export interface InitDrops {
@@ -47,6 +53,8 @@ export interface Accepted {
   readonly peerId: string;
   readonly peerStatic: Uint8Array;
   readonly psk: Uint8Array;
+  /** The initiator's secrets are not the newest: its first packet is an alarm, not a session. */
+  readonly copied: boolean;
   readonly noise: NoiseResult;
   readonly local: TransportParameters;
   readonly peer: TransportParameters;
@@ -136,21 +144,23 @@ export class Acceptor {
     noise: NoiseResponder,
     init: Init,
     peerStatic: Uint8Array,
-    bond: { readonly psk: Uint8Array; readonly id: string },
+    bond: KnownPeer,
     peer: TransportParameters,
     now: Instant,
   ): { reply?: Uint8Array; accepted?: Accepted } {
     const { crypto, resetKey, parameters, newCid } = this.#options;
     const localCid = newCid();
     const local = { ...parameters, resetToken: resetToken(crypto, resetKey, localCid) };
-    const answer = this.#write(noise, init, localCid, local, bond.psk);
+    const { psk, copied } = bond.choose?.(peer.bondHints ?? []) ?? { psk: bond.psk, copied: false };
+    const answer = this.#write(noise, init, localCid, copied ? { ...local, bondCopied: true } : local, psk);
     if (!answer) return this.#drop("malformed");
     this.#remember(init, answer.reply, now);
     const { reply, result } = answer;
     const accepted = {
       peerId: bond.id,
       peerStatic,
-      psk: bond.psk,
+      psk,
+      copied,
       noise: result,
       local,
       peer,

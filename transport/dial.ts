@@ -48,6 +48,12 @@ export interface DialOptions {
   readonly own: KeyPair;
   readonly peerStatic: Uint8Array;
   readonly psk: Uint8Array;
+  /** Other bond secrets to try, best first, after `psk`. */
+  readonly older?: readonly Uint8Array[] | undefined;
+  /** Secrets that open only the answer "your bond is a copy". */
+  readonly lineages?: readonly Uint8Array[] | undefined;
+  /** Names the secrets to the server. */
+  readonly hints?: readonly Uint8Array[] | undefined;
   readonly to: readonly Address[];
   readonly scid: Uint8Array;
   readonly parameters: TransportParameters;
@@ -60,6 +66,10 @@ export type DialResult =
   | { readonly error: HandfastError }
   | {
       readonly error: undefined;
+      /** The secret that the server used. */
+      readonly psk: Uint8Array;
+      /** It is one of `lineages`: this handshake must not become a session. */
+      readonly copied: boolean;
       readonly noise: NoiseResult;
       readonly peer: TransportParameters;
       readonly remoteCid: Uint8Array;
@@ -88,7 +98,8 @@ export class Dial {
     const header = initHeader(options.scid, random);
     const ephemeral = crypto.x25519KeyPair(random(32));
     this.#noise = new NoiseInitiator({ crypto, prologue: initPrologue(header), own, ephemeral, peerStatic });
-    const parameters = encodeParameters({ ...options.parameters, versions: [VERSION] }, random);
+    const told = { ...options.parameters, versions: [VERSION], ...(options.hints && { bondHints: options.hints }) };
+    const parameters = encodeParameters(told, random);
     const message = this.#noise.writeInit(padded(parameters, INIT_NOISE - INIT_HEAD - NOISE_TAG));
     // A bond never holds a low-order key: pairing refuses it.
     if (!message) throw new RangeError("dial: the peer's static key is a low-order point");
@@ -136,22 +147,21 @@ export class Dial {
   }
 
   #open(message: Uint8Array, remoteCid: Uint8Array, from: Address, now: Instant): DialResult | undefined {
-    const read = this.#noise.readResponse(message, this.#options.psk);
-    if (!read) return this.#isForgotten(message) ? { error: new PeerForgotUsError() } : undefined;
+    const { psk, older = [], lineages = [] } = this.#options;
+    const read = this.#noise.readResponse(message, psk, ...older, ...lineages, ZERO_PSK);
+    if (!read) return undefined;
     const peer = readParameters(read.payload);
+    // PROTOCOL.md §2: only the real server can make this answer, and it opens no session.
+    if (read.psk === ZERO_PSK) return peer?.unknownDevice ? { error: new PeerForgotUsError() } : undefined;
+    const copied = lineages.includes(read.psk);
+    if (copied !== (peer?.bondCopied === true)) return undefined;
     // RFC 9000 §7.3: the header's connection IDs, said again under encryption.
     if (!peer?.handshakeDcid || !equalConstantTime(peer.handshakeDcid, this.scid)) return undefined;
     if (!peer.handshakeScid || !equalConstantTime(peer.handshakeScid, remoteCid)) return undefined;
     if (!peer.versions?.includes(VERSION)) return undefined;
     // Karn's rule: after a retransmission nobody knows which copy was answered.
     const rttMs = this.#sends === 1 ? now - this.#sentAt : undefined;
-    return { error: undefined, noise: read.result, peer, remoteCid, path: from, rttMs };
-  }
-
-  /** PROTOCOL.md §2: only the real server can make this answer, and it opens no session. */
-  #isForgotten(message: Uint8Array): boolean {
-    const read = this.#noise.readResponse(message, ZERO_PSK);
-    return read !== undefined && readParameters(read.payload)?.unknownDevice === true;
+    return { error: undefined, psk: read.psk, copied, noise: read.result, peer, remoteCid, path: from, rttMs };
   }
 }
 

@@ -45,6 +45,12 @@ export interface ConnectOptions {
   readonly peerStatic: Uint8Array;
   /** The bond's secret, 32 bytes. */
   readonly psk: Uint8Array;
+  /** More secrets of the bond: see DialOptions. */
+  readonly older?: readonly Uint8Array[];
+  readonly lineages?: readonly Uint8Array[];
+  readonly hints?: readonly Uint8Array[];
+  /** The connection sends nothing before `release`: what it rests on must be on disk first. */
+  readonly hold?: boolean;
   readonly id: string;
   readonly timeoutMs?: number;
 }
@@ -59,6 +65,13 @@ export type EndpointEvent =
       /** The bond secret that both ends have proved. */
       readonly psk: Uint8Array;
       /** The dial that led here; undefined when the peer dialled. */
+      readonly dial: number | undefined;
+    }
+  /** Both ends have proved the bond, but one of them holds secrets that are not the newest. No session. */
+  | {
+      readonly type: "copied";
+      readonly peerId: string;
+      readonly peerStatic: Uint8Array;
       readonly dial: number | undefined;
     }
   | { readonly type: "failed"; readonly dial: number; readonly error: HandfastError };
@@ -76,10 +89,12 @@ interface Entry {
   readonly peerStatic: Uint8Array;
   readonly exporter: Uint8Array;
   readonly psk: Uint8Array;
+  readonly copied: boolean;
   readonly resetToken: Uint8Array | undefined;
   readonly since: Instant;
   /** The peer has proved itself and the application knows. */
   live: boolean;
+  held: boolean;
 }
 
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
@@ -142,6 +157,19 @@ export class Endpoint implements Machine {
     for (const [key, entry] of this.#dials) if (entry.handle === handle) this.#dials.delete(key);
   }
 
+  /** A held connection may send from now on. */
+  release(connection: Connection): void {
+    const entry = this.#entryOf(connection);
+    if (entry) entry.held = false;
+  }
+
+  /** Ends a held connection without a packet: one would count as its confirmation. */
+  discard(connection: Connection): void {
+    connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
+    const entry = this.#entryOf(connection);
+    if (entry) this.#forget(entry);
+  }
+
   /** Closes every connection of this device at once: its bond is gone. */
   revoke(peerId: string, now: Instant): void {
     for (const entry of this.#entries.values())
@@ -163,7 +191,8 @@ export class Endpoint implements Machine {
     }
     for (const entry of this.#entries.values()) {
       if (!entry.live && now >= entry.since + HALF_OPEN_MS) this.#forget(entry);
-      else if ((entry.connection.deadline ?? Number.POSITIVE_INFINITY) <= now) entry.connection.tick(now);
+      else if (!entry.held && (entry.connection.deadline ?? Number.POSITIVE_INFINITY) <= now)
+        entry.connection.tick(now);
       if (entry.connection.closed) this.#forget(entry);
     }
   }
@@ -172,6 +201,7 @@ export class Endpoint implements Machine {
     let earliest = Number.POSITIVE_INFINITY;
     for (const { dial } of this.#dials.values()) earliest = Math.min(earliest, dial.deadline);
     for (const entry of this.#entries.values()) {
+      if (entry.held) continue;
       const at = entry.live ? entry.connection.deadline : entry.since + HALF_OPEN_MS;
       if (at !== undefined) earliest = Math.min(earliest, at);
     }
@@ -185,8 +215,8 @@ export class Endpoint implements Machine {
       const datagram = dial.nextDatagram(now);
       if (datagram) return datagram;
     }
-    for (const { connection } of this.#entries.values()) {
-      const datagram = connection.nextDatagram(now);
+    for (const { connection, held } of this.#entries.values()) {
+      const datagram = held ? undefined : connection.nextDatagram(now);
       if (datagram) return datagram;
     }
     return undefined;
@@ -275,7 +305,8 @@ export class Endpoint implements Machine {
         role: "initiator",
         peerId: options.id,
         peerStatic: options.peerStatic,
-        psk: options.psk,
+        psk: result.psk,
+        copied: result.copied,
         noise: result.noise,
         local: this.#parameters,
         peer: result.peer,
@@ -286,7 +317,10 @@ export class Endpoint implements Machine {
       },
       now,
     );
-    this.#goLive(entry, handle);
+    // Of a copy the server learns by our first packet; nobody gets this connection, and the server ends it.
+    if (result.copied) this.#alarm(entry, handle);
+    else this.#goLive(entry, handle);
+    entry.held = options.hold === true && !result.copied;
   }
 
   #open(
@@ -294,7 +328,7 @@ export class Endpoint implements Machine {
     now: Instant,
   ): Entry {
     const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram } = this.#options;
-    const { role, noise, local, peer, path, peerStatic, psk, peerId, remoteCid, localCid } = keyed;
+    const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, remoteCid, localCid } = keyed;
     const exporter = noise.exporter.slice();
     const protection = new PacketProtection({ keys: trafficKeys(crypto, role, noise), remoteCid, random });
     const rekey = new Rekey({
@@ -304,8 +338,9 @@ export class Endpoint implements Machine {
       ...(rekeyLimits && { limits: rekeyLimits }),
     });
     const connection = new Connection({
-      ...{ role, protection, rekey, local, peer, path, random, now, keepAlive },
+      ...{ role, protection, rekey, local, peer, path, random, now },
       pool: this.#pool,
+      keepAlive: keepAlive && !copied,
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });
@@ -319,9 +354,11 @@ export class Endpoint implements Machine {
       peerStatic,
       exporter,
       psk,
+      copied,
       resetToken: token,
       since: now,
       live: false,
+      held: false,
     };
     this.#entries.set(key, entry);
     return entry;
@@ -329,10 +366,29 @@ export class Endpoint implements Machine {
 
   /** The client's first data packet came: only now may it replace an older connection. */
   #confirm(entry: Entry, now: Instant): void {
+    if (entry.copied) {
+      this.#alarm(entry, undefined);
+      this.#end(entry, TRANSPORT_ERROR.BOND_COPIED, "another holder of this bond is ahead", now);
+      return;
+    }
+    this.#endOlder(entry);
     for (const other of this.#entries.values())
       if (other !== entry && other.live && other.peerId === entry.peerId)
         this.#end(other, TRANSPORT_ERROR.REPLACED, "the device has connected anew", now);
     this.#goLive(entry, undefined);
+  }
+
+  /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 3. */
+  #endOlder(entry: Entry): void {
+    for (const other of this.#entries.values()) {
+      if (other === entry) return;
+      if (!other.live && other.peerId === entry.peerId) this.#forget(other);
+    }
+  }
+
+  #alarm(entry: Entry, dial: number | undefined): void {
+    entry.live = true;
+    this.#events.push({ type: "copied", peerId: entry.peerId, peerStatic: entry.peerStatic, dial });
   }
 
   #goLive(entry: Entry, dial: number | undefined): void {
@@ -350,6 +406,11 @@ export class Endpoint implements Machine {
     if (!this.#entries.delete(entry.key)) return;
     const { drops } = entry.protection;
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
+  }
+
+  #entryOf(connection: Connection): Entry | undefined {
+    for (const entry of this.#entries.values()) if (entry.connection === connection) return entry;
+    return undefined;
   }
 
   #halfOpen(): Entry[] {

@@ -25,6 +25,7 @@ export const TRANSPORT_ERROR = {
   UNREACHABLE: 0x4104,
   SUSPENDED: 0x4105,
   DUPLICATE_DIAL: 0x4106,
+  BOND_COPIED: 0x4107,
 } as const;
 
 export type TransportErrorName = keyof typeof TRANSPORT_ERROR;

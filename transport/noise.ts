@@ -48,8 +48,11 @@ export class NoiseInitiator {
     return concat(e, s, this.#state.encryptAndHash(payload));
   }
 
-  /** Reads message 2. May be tried again with another message or another psk: a failure changes nothing. */
-  readResponse(message: Uint8Array, psk: Uint8Array): { payload: Uint8Array; result: NoiseResult } | undefined {
+  /** Reads message 2 with the first psk that fits. May be tried again with another message: a failure changes nothing. */
+  readResponse(
+    message: Uint8Array,
+    ...psks: readonly Uint8Array[]
+  ): { payload: Uint8Array; psk: Uint8Array; result: NoiseResult } | undefined {
     if (message.length < RESPONSE_HEAD + TAG) return undefined;
     const state = this.#state.clone();
     const e = message.subarray(0, KEY);
@@ -59,9 +62,13 @@ export class NoiseInitiator {
     if (!ee || !se) return undefined;
     state.mixKey(ee);
     state.mixKey(se);
-    state.mixKeyAndHash(psk);
-    const payload = state.decryptAndHash(message.subarray(KEY));
-    return payload && { payload, result: state.split() };
+    for (const psk of psks) {
+      const keyed = state.clone();
+      keyed.mixKeyAndHash(psk);
+      const payload = keyed.decryptAndHash(message.subarray(KEY));
+      if (payload) return { payload, psk, result: keyed.split() };
+    }
+    return undefined;
   }
 }
 

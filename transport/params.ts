@@ -1,3 +1,4 @@
+import { concat } from "#kernel/bytes.js";
 import type { RandomSource } from "#kernel/ports.js";
 import { ByteReader, ByteWriter, varintLength } from "#kernel/varint.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
@@ -23,6 +24,10 @@ export interface TransportParameters {
   readonly handshakeScid?: Uint8Array;
   /** Versions the sender speaks, best first. */
   readonly versions?: readonly number[];
+  /** From the initiator: which bond secrets it holds, best first, 8 bytes each. Opaque here: src/device/PROTOCOL.md §5. */
+  readonly bondHints?: readonly Uint8Array[];
+  /** From the responder: it knows the bond, but none of the hinted secrets. */
+  readonly bondCopied?: boolean;
   /** The responder proves itself but does not know the initiator any more. */
   readonly unknownDevice?: boolean;
 }
@@ -74,6 +79,10 @@ const BYTES = [
 ] as const;
 const VERSIONS = 0x42;
 const UNKNOWN_DEVICE = 0x48;
+const BOND_HINTS = 0x43;
+const BOND_COPIED = 0x49;
+const HINT = 8;
+const MAX_HINTS = 8;
 const MIN_UDP_PAYLOAD = 1200;
 const MAX_STREAMS = 2 ** 50;
 const MAX_ACK_DELAY_MS = 2 ** 14;
@@ -91,6 +100,8 @@ export function encodeParameters(parameters: TransportParameters, random: Random
     for (const version of parameters.versions) list.u32(version);
     putBytes(out, VERSIONS, list.written());
   }
+  if (parameters.bondHints) putBytes(out, BOND_HINTS, concat(...parameters.bondHints));
+  if (parameters.bondCopied) putBytes(out, BOND_COPIED, new Uint8Array(0));
   if (parameters.unknownDevice) putBytes(out, UNKNOWN_DEVICE, new Uint8Array(0));
   const [choice = 0, length = 0] = random(2);
   putBytes(out, 27 + 31 * (choice + 3), random(1 + (length % 16)));
@@ -137,6 +148,11 @@ function readParameter(
     const reader = new ByteReader(value);
     found.versions = Array.from({ length: value.length / 4 }, () => reader.u32());
   }
+  if (id === BOND_HINTS) {
+    if (value.length % HINT !== 0 || value.length > MAX_HINTS * HINT) throw invalid("bond hints of the wrong length");
+    found.bondHints = Array.from({ length: value.length / HINT }, (_, i) => value.slice(i * HINT, (i + 1) * HINT));
+  }
+  if (id === BOND_COPIED) found.bondCopied = true;
   if (id === UNKNOWN_DEVICE) found.unknownDevice = true;
 }
 

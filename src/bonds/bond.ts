@@ -9,8 +9,12 @@ export interface Bond {
   readonly id: string;
   /** X25519, 32 bytes. */
   readonly peerStatic: Uint8Array;
-  /** The bond secret, 32 bytes. */
+  /** The bond secret, 32 bytes: what both sides have proved last. */
   readonly secret: Secret;
+  /** The secret that follows, 32 bytes, once a session has made one: device/PROTOCOL.md §5. */
+  readonly next?: Secret;
+  /** 32 bytes that all generations share: they open no session, they only tell a copy. */
+  readonly lineage?: Secret;
   /** The peer's identity resolving key, 16 bytes. */
   readonly irk: Secret;
   readonly name: string;
@@ -20,11 +24,16 @@ export interface Bond {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   readonly lastSeenAt: number;
-  /** Reserved for the ratchet: 0. */
+  /** How often `next` has become `secret`. */
   readonly generation: number;
+  readonly postQuantum: PostQuantum;
   /** Where the peer was last met: hints, never proof. */
   readonly addresses: readonly Address[];
 }
+
+/** Whether both sides promised the ML-KEM exchange, and which secrets contain it ("mixed": both). device/PROTOCOL.md §6. */
+export type PostQuantum = "none" | "promised" | "next" | "mixed";
+const POST_QUANTUM = ["none", "promised", "next", "mixed"] as const;
 
 /** What is left of a forgotten device: enough to tell it so, nothing to talk with. */
 export interface Tombstone {
@@ -50,6 +59,8 @@ export function bondToStored(bond: Bond): Record<string, unknown> {
     id: bond.id,
     peerStatic: toBase64Url(bond.peerStatic),
     secret: toBase64Url(bond.secret.reveal()),
+    ...(bond.next && { next: toBase64Url(bond.next.reveal()) }),
+    ...(bond.lineage && { lineage: toBase64Url(bond.lineage.reveal()) }),
     irk: toBase64Url(bond.irk.reveal()),
     name: bond.name,
     platform: bond.platform,
@@ -58,6 +69,7 @@ export function bondToStored(bond: Bond): Record<string, unknown> {
     createdAt: bond.createdAt,
     lastSeenAt: bond.lastSeenAt,
     generation: bond.generation,
+    postQuantum: bond.postQuantum,
     addresses: bond.addresses.map(({ host, port }) => ({ host, port })),
   };
 }
@@ -69,6 +81,8 @@ export function bondFromStored(value: unknown): Bond {
     id: fields.text("id", 32, /^[0-9a-f]{32}$/),
     peerStatic: fields.bytes("peerStatic", 32),
     secret: new Secret(fields.bytes("secret", 32)),
+    ...(fields.has("next") && { next: new Secret(fields.bytes("next", 32)) }),
+    ...(fields.has("lineage") && { lineage: new Secret(fields.bytes("lineage", 32)) }),
     irk: new Secret(fields.bytes("irk", 16)),
     name: fields.text("name", BOND_LIMITS.nameBytes),
     platform: fields.text("platform", BOND_LIMITS.platformBytes),
@@ -77,6 +91,7 @@ export function bondFromStored(value: unknown): Bond {
     createdAt: fields.count("createdAt"),
     lastSeenAt: fields.count("lastSeenAt"),
     generation: fields.count("generation"),
+    postQuantum: fields.oneOf("postQuantum", POST_QUANTUM),
     addresses: fields.list("addresses", BOND_LIMITS.addresses, addressFromStored),
   };
   fields.end();

@@ -2,7 +2,7 @@ import { equalConstantTime } from "#kernel/bytes.js";
 import { BOND_LIMITS, type Bond, bondFromStored, bondToStored, type Tombstone } from "./bond.js";
 import { StateError } from "./store.js";
 
-/** Bonds and tombstones: one value, replaced as a whole, so that a failed write leaves the old one. */
+/** Bonds, oldest first, and tombstones: one value, replaced as a whole, so that a failed write leaves the old one. */
 export interface Book {
   readonly bonds: readonly Bond[];
   readonly tombstones: readonly Tombstone[];
@@ -18,9 +18,16 @@ export function withBond(book: Book, given: Bond): Book {
     throw new StateError("STATE_FULL", `This device already knows ${BOND_LIMITS.bonds} others. Forget one first.`);
   const state = old?.state === "confirmed" ? "confirmed" : bond.state;
   return {
-    bonds: [...book.bonds.filter(({ id }) => id !== bond.id), { ...bond, state }],
+    bonds: old ? book.bonds.map((each) => (each === old ? { ...bond, state } : each)) : [...book.bonds, bond],
     tombstones: book.tombstones.filter(({ peerStatic }) => !equalConstantTime(peerStatic, bond.peerStatic)),
   };
+}
+
+/** The bond as it is, changed; id, peer and a confirmed state stay. Undefined when there is no such bond, or nothing is to change. */
+export function withUpdate(book: Book, id: string, change: (bond: Bond) => Bond | undefined): Book | undefined {
+  const bond = book.bonds.find((each) => each.id === id);
+  const changed = bond && change(bond);
+  return changed && withBond(book, { ...changed, id: bond.id, peerStatic: bond.peerStatic });
 }
 
 /** Undefined when there is no such bond. */

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import type { RandomSource } from "#kernel/ports.js";
 import { errorCode, type FileSteps, ignoreMissing, REAL_STEPS, writeAtomically } from "./atomicFile.node.js";
 import type { Bond, Tombstone } from "./bond.js";
-import { type Book, EMPTY_BOOK, withBond, withoutBond, withTombstone } from "./book.js";
+import { type Book, EMPTY_BOOK, withBond, withoutBond, withTombstone, withUpdate } from "./book.js";
 import {
   ATTEMPTS_FILE,
   BONDS_FILE,
@@ -93,6 +93,13 @@ export class FileBondStore implements BondStore {
   put(bond: Bond): Promise<void> {
     return this.#serially(async () => {
       await this.#replaceBook(withBond(this.#state.book, bond));
+    });
+  }
+
+  update(id: string, change: (bond: Bond) => Bond | undefined): Promise<Bond | undefined> {
+    return this.#serially(async () => {
+      const done = await this.#replaceBook(withUpdate(this.#state.book, id, change));
+      return done ? this.#state.book.bonds.find((bond) => bond.id === id) : undefined;
     });
   }
 
@@ -201,7 +208,7 @@ async function writeState<Value>(
   steps: FileSteps,
 ): Promise<void> {
   // The reader's own rules first: what we write we can always open again. A RangeError here is the caller's value.
-  file.decode(file.encode(value));
+  file.decode(file.encode(value), file.version);
   const text = encodeState(file, value, sha256);
   if (Buffer.byteLength(text) > MAX_STATE_BYTES)
     throw new StateError("STATE_FULL", "This device remembers too much. Forget a device first.");

@@ -1,24 +1,33 @@
 import { toBase64Url } from "#kernel/bytes.js";
-import { BOND_LIMITS, bondFromStored, bondToStored, tombstoneFromStored, tombstoneToStored } from "./bond.js";
+import {
+  BOND_LIMITS,
+  type Bond,
+  bondFromStored,
+  bondToStored,
+  tombstoneFromStored,
+  tombstoneToStored,
+} from "./bond.js";
 import type { Book } from "./book.js";
 import { Fields } from "./fields.js";
 import { Secret } from "./secret.js";
 import { type DeviceIdentity, StateError, type StoredAttempts } from "./store.js";
 
 /** PROTOCOL.md §2. */
-export const STATE_VERSION = 1;
 export const MAX_STATE_BYTES: number = 1024 * 1024;
 
 /** How one kind of state file is written and read. */
 export interface StateFile<Value> {
   readonly kind: "identity" | "bonds" | "attempts";
+  /** What we write; every version from 1 on is read. */
+  readonly version: number;
   encode(value: Value): unknown;
   /** @throws RangeError */
-  decode(data: unknown): Value;
+  decode(data: unknown, version: number): Value;
 }
 
 export const IDENTITY_FILE: StateFile<DeviceIdentity> = {
   kind: "identity",
+  version: 1,
   encode: (identity) => ({
     staticSecret: toBase64Url(identity.staticSecret.reveal()),
     irk: toBase64Url(identity.irk.reveal()),
@@ -40,10 +49,12 @@ export const IDENTITY_FILE: StateFile<DeviceIdentity> = {
 
 export const BONDS_FILE: StateFile<Book> = {
   kind: "bonds",
+  version: 2,
   encode: (book) => ({ bonds: book.bonds.map(bondToStored), tombstones: book.tombstones.map(tombstoneToStored) }),
-  decode: (data) => {
+  decode: (data, version) => {
     const fields = new Fields("bonds", data);
-    const bonds = fields.list("bonds", BOND_LIMITS.bonds, bondFromStored);
+    const read = version === 1 ? bondFromVersion1 : bondFromStored;
+    const bonds = fields.list("bonds", BOND_LIMITS.bonds, read);
     const tombstones = fields.list("tombstones", BOND_LIMITS.tombstones, tombstoneFromStored);
     fields.end();
     if (new Set(bonds.map(({ id }) => id)).size !== bonds.length) throw new RangeError("bonds: one id twice");
@@ -53,6 +64,7 @@ export const BONDS_FILE: StateFile<Book> = {
 
 export const ATTEMPTS_FILE: StateFile<StoredAttempts> = {
   kind: "attempts",
+  version: 1,
   encode: ({ failures, windows }) => ({ failures, windows }),
   decode: (data) => {
     const fields = new Fields("attempts", data);
@@ -62,11 +74,17 @@ export const ATTEMPTS_FILE: StateFile<StoredAttempts> = {
   },
 };
 
+function bondFromVersion1(value: unknown): Bond {
+  const bond = new Fields("bond", value);
+  for (const name of ["next", "lineage", "postQuantum"]) if (bond.has(name)) throw new RangeError(`bond: odd ${name}`);
+  return bondFromStored({ ...(value as object), postQuantum: "none" });
+}
+
 /** The text of a state file. `sha256` gives hex of the UTF-8 bytes. */
 export function encodeState<Value>(file: StateFile<Value>, value: Value, sha256: (text: string) => string): string {
   const data = file.encode(value);
   const sum = sha256(JSON.stringify(data));
-  return `${JSON.stringify({ format: `handfast ${file.kind}`, version: STATE_VERSION, sha256: sum, data })}\n`;
+  return `${JSON.stringify({ format: `handfast ${file.kind}`, version: file.version, sha256: sum, data })}\n`;
 }
 
 /** @throws StateError; `path` is for the message. */
@@ -81,18 +99,18 @@ export function decodeState<Value>(
   if (format !== `handfast ${file.kind}`)
     throw new StateError("STATE_FOREIGN", `${path} belongs to another program. Choose another state directory.`);
   const version = attempt(path, () => fields.count("version"));
-  if (version > STATE_VERSION)
+  if (version > file.version)
     throw new StateError(
       "STATE_NEWER",
       `${path} was written by a newer Handfast (format ${version}). Update Handfast.`,
     );
   return attempt(path, () => {
-    if (version !== STATE_VERSION) throw new RangeError("file: odd version");
+    if (version < 1) throw new RangeError("file: odd version");
     const sum = fields.text("sha256", 64);
     const data = fields.value("data");
     fields.end();
     if (sha256(JSON.stringify(data)) !== sum) throw new RangeError("file: the checksum does not fit");
-    return file.decode(data);
+    return file.decode(data, version);
   });
 }
 

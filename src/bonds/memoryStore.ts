@@ -1,6 +1,6 @@
 import type { RandomSource } from "#kernel/ports.js";
 import type { Bond, Tombstone } from "./bond.js";
-import { type Book, EMPTY_BOOK, withBond, withoutBond, withTombstone } from "./book.js";
+import { type Book, EMPTY_BOOK, withBond, withoutBond, withTombstone, withUpdate } from "./book.js";
 import { type BondStore, type DeviceIdentity, freshIdentity, type StoredAttempts } from "./store.js";
 
 /** A store that forgets everything with the process: for tests, tries and programs that keep state elsewhere. */
@@ -27,6 +27,12 @@ export class MemoryBondStore implements BondStore {
 
   async put(bond: Bond): Promise<void> {
     this.#book = withBond(this.#book, bond);
+  }
+
+  async update(id: string, change: (bond: Bond) => Bond | undefined): Promise<Bond | undefined> {
+    return this.#replace(withUpdate(this.#book, id, change))
+      ? this.#book.bonds.find((bond) => bond.id === id)
+      : undefined;
   }
 
   async remove(id: string, wallNow: number): Promise<boolean> {

@@ -27,9 +27,15 @@ export interface StoredAttempts {
 export interface BondStore {
   identity(): DeviceIdentity;
   setName(name: string): Promise<void>;
+  /** In the order in which they were first put. */
   bonds(): readonly Bond[];
   /** Adds the bond, or replaces the one with its id; the tombstone of its device goes. */
   put(bond: Bond): Promise<void>;
+  /**
+   * Changes a bond as it is when the write's turn comes, and gives what is stored then. Undefined when there is no such bond any more,
+   * or `change` gives undefined: nothing is written.
+   */
+  update(id: string, change: (bond: Bond) => Bond | undefined): Promise<Bond | undefined>;
   /** Forgets: the bond goes, a tombstone stays. False when there is no such bond. */
   remove(id: string, wallNow: number): Promise<boolean>;
   /** Drops a bond that a newer one of the same device replaced, or that was never confirmed: no tombstone. */

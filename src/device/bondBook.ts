@@ -3,8 +3,9 @@ import { Secret } from "#bonds/secret.js";
 import type { BondStore } from "#bonds/store.js";
 import type { Crypto } from "#crypto/crypto.js";
 import { equalConstantTime, toHex, utf8 } from "#kernel/bytes.js";
-import type { Address } from "#kernel/ports.js";
+import { type Address, sameAddress } from "#kernel/ports.js";
 import type { PairedPeer } from "#pairing/exchange.js";
+import { afterHandshake, holdsSecret, needsExchange } from "./ratchet.js";
 
 const MAX_ADDRESSES = 4;
 /** PROTOCOL.md §2: a bond that nobody used for so long was never finished. */
@@ -28,6 +29,7 @@ export function bondFrom(peer: PairedPeer, wallNow: number): Bond {
     createdAt: Math.trunc(wallNow),
     lastSeenAt: Math.trunc(wallNow),
     generation: 0,
+    postQuantum: "none",
     addresses: [peer.address],
   };
 }
@@ -37,17 +39,41 @@ export function bondsWith(store: BondStore, staticPublic: Uint8Array): Bond[] {
   return store
     .bonds()
     .filter((bond) => equalConstantTime(bond.peerStatic, staticPublic))
-    .sort((a, b) => b.createdAt - a.createdAt);
+    .reverse();
 }
 
-/** The channel handshake has proved the bond: it counts from now on, and what it replaces goes. Durable on return. */
-export async function confirmBond(store: BondStore, bond: Bond, path: Address, wallNow: number): Promise<Bond> {
-  const known = bond.addresses.filter(({ host, port }) => host !== path.host || port !== path.port);
-  const addresses = [path, ...known].slice(0, MAX_ADDRESSES);
-  const confirmed: Bond = { ...bond, state: "confirmed", lastSeenAt: Math.trunc(wallNow), addresses };
-  await store.put(confirmed);
-  for (const other of bondsWith(store, bond.peerStatic)) if (other.id !== bond.id) await store.drop(other.id);
-  return confirmed;
+/**
+ * A handshake with `psk` has proved a bond: it moves on, and counts from now on unless it still needs the exchange of PROTOCOL.md §6.
+ * Durable on return. Undefined when the bond is gone, or has moved past that secret.
+ */
+export async function ratchetBond(
+  { store, crypto }: { readonly store: BondStore; readonly crypto: Crypto },
+  proved: { readonly peerStatic: Uint8Array; readonly psk: Uint8Array; readonly exporter: Uint8Array },
+  seen: { readonly path: Address; readonly wallNow: number },
+): Promise<Bond | undefined> {
+  const bond = bondsWith(store, proved.peerStatic).find((each) => holdsSecret(each, proved.psk));
+  if (!bond) return undefined;
+  return await store.update(bond.id, (now) => {
+    const moved = afterHandshake(crypto, now, proved.psk, proved.exporter);
+    if (!moved) return undefined;
+    const known = now.addresses.filter((address) => !sameAddress(address, seen.path));
+    const addresses = [seen.path, ...known].slice(0, MAX_ADDRESSES);
+    const state = needsExchange(moved) ? now.state : "confirmed";
+    return { ...moved, state, lastSeenAt: Math.trunc(seen.wallNow), addresses };
+  });
+}
+
+/** A confirmed bond replaces every older one of the same device. */
+export async function dropReplaced(store: BondStore, bond: Bond): Promise<void> {
+  if (bond.state !== "confirmed") return;
+  const bonds = bondsWith(store, bond.peerStatic);
+  for (const older of bonds.slice(1 + bonds.findIndex(({ id }) => id === bond.id))) await store.drop(older.id);
+}
+
+/** Forgets the device that holds `bond`, whatever bond it holds by now. False when it is not known. Durable on return. */
+export async function forgetDevice(store: BondStore, bond: Bond, wallNow: number): Promise<boolean> {
+  const [newest] = bondsWith(store, bond.peerStatic);
+  return newest !== undefined && (await store.remove(newest.id, Math.trunc(wallNow)));
 }
 
 /** Drops bonds that stayed provisional for a day. */

@@ -6,11 +6,14 @@ import { Emitter } from "#kernel/emitter.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address, Clock, DatagramSocket, RandomSource } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
+import type { KnownPeer } from "#transport/acceptor.js";
 import { Endpoint, type EndpointDrops, type EndpointEvent } from "#transport/endpoint.js";
 import type { RekeyLimits } from "#transport/rekeyLimits.js";
 import { Session } from "#transport/session.js";
-import { bondsWith, confirmBond, deviceIdOf } from "./bondBook.js";
+import { bondsWith, deviceIdOf, dropReplaced, ratchetBond } from "./bondBook.js";
+import { BondCopiedError } from "./bondErrors.js";
 import type { Discovery } from "./discoveryPort.js";
+import { chooseSecret, holdsSecret, secretsOf } from "./ratchet.js";
 import { SharedPort } from "./sharedPort.js";
 
 /** Everything a device is made of. */
@@ -42,10 +45,15 @@ interface ChannelEvents {
 }
 
 interface Dialling {
-  readonly bond: Bond;
+  readonly device: string;
+  readonly peerName: string;
   readonly resolve: (session: PeerSession) => void;
   readonly reject: (error: Error) => void;
+  cancelled: boolean;
 }
+
+type Connected = Extract<EndpointEvent, { type: "connected" }>;
+type Copied = Extract<EndpointEvent, { type: "copied" }>;
 
 /** The channel of one device: its endpoint, its live sessions, and the bonds behind them. PROTOCOL.md §2 to §4. */
 export class DeviceChannel extends Emitter<ChannelEvents> {
@@ -56,7 +64,6 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   readonly #pump: Pump;
   readonly #sessions = new Set<Session>();
   readonly #dialling = new Map<number, Dialling>();
-  #lookups = 0;
 
   constructor(ports: DevicePorts, accept: boolean) {
     super();
@@ -85,22 +92,31 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     return [...this.#sessions];
   }
 
-  /** Connects to the holder of `bond` at any of these addresses. The returned function gives up. */
+  /**
+   * Connects to the holder of `bond` at any of these addresses, with the secrets that are stored now. The returned function gives up.
+   * Dials to one device that run at once end with the same session.
+   */
   dial(bond: Bond, to: readonly Address[], timeoutMs?: number): { session: Promise<PeerSession>; cancel: () => void } {
-    const options = { to, peerStatic: bond.peerStatic, psk: bond.secret.reveal(), id: this.#deviceOf(bond) };
-    const handle = this.#endpoint.connect(
-      { ...options, ...(timeoutMs !== undefined && { timeoutMs }) },
-      this.#ports.clock.now(),
-    );
+    const { store, crypto, clock } = this.#ports;
+    const device = this.#deviceOf(bond);
+    const { psks, hints, lineages } = secretsOf(crypto, bondsWith(store, bond.peerStatic));
+    const [psk, ...older] = psks;
+    if (!psk) return { session: Promise.reject(bondGone(bond.name)), cancel: () => {} };
+    const secrets = { peerStatic: bond.peerStatic, psk, older, hints, lineages, hold: true };
+    const options = { to, id: device, ...secrets, ...(timeoutMs !== undefined && { timeoutMs }) };
+    const handle = this.#endpoint.connect(options, clock.now());
+    let cancel = (): void => {};
     const session = new Promise<PeerSession>((resolve, reject) => {
-      this.#dialling.set(handle, { bond, resolve, reject });
+      const dialling: Dialling = { device, peerName: bond.name, resolve, reject, cancelled: false };
+      this.#dialling.set(handle, dialling);
+      cancel = () => {
+        this.#endpoint.cancel(handle);
+        this.#dialling.delete(handle);
+        dialling.cancelled = true;
+        reject(new HandfastError("CANCELLED", "Connecting was given up."));
+      };
     });
     this.#pump.turn();
-    const cancel = (): void => {
-      this.#endpoint.cancel(handle);
-      this.#dialling.get(handle)?.reject(new HandfastError("CANCELLED", "Connecting was given up."));
-      this.#dialling.delete(handle);
-    };
     return { session, cancel };
   }
 
@@ -126,12 +142,15 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     return deviceIdOf(this.#ports.crypto, bond.peerStatic);
   }
 
-  /** While a device pairs again it has two bonds, and only it knows which one it could store: they are tried in turn. */
-  #lookup(staticPublic: Uint8Array): { psk: Uint8Array; id: string } | "forgotten" | undefined {
+  #lookup(staticPublic: Uint8Array): KnownPeer | "forgotten" | undefined {
     const { store, crypto } = this.#ports;
-    const bonds = bondsWith(store, staticPublic);
-    const bond = bonds[this.#lookups++ % Math.max(1, bonds.length)];
-    if (bond) return { psk: bond.secret.reveal(), id: deviceIdOf(crypto, staticPublic) };
+    const [bond, ...others] = bondsWith(store, staticPublic);
+    if (bond)
+      return {
+        id: deviceIdOf(crypto, staticPublic),
+        psk: bond.secret.reveal(),
+        choose: (hints) => chooseSecret(crypto, [bond, ...others], hints),
+      };
     return store.tombstones().some(({ peerStatic }) => equalConstantTime(peerStatic, staticPublic))
       ? "forgotten"
       : undefined;
@@ -149,33 +168,63 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const dialling = event.dial === undefined ? undefined : this.#dialling.get(event.dial);
     if (event.dial !== undefined) this.#dialling.delete(event.dial);
     if (event.type === "failed") dialling?.reject(event.error);
+    else if (event.type === "copied") this.#onCopied(event, dialling);
     else void this.#admit(event, dialling);
   }
 
-  /** Keeps the bond's proof on disk first; only then does anybody get the session. */
-  async #admit(event: Extract<EndpointEvent, { type: "connected" }>, dialling: Dialling | undefined): Promise<void> {
-    const { clock, crypto, store } = this.#ports;
+  #onCopied({ peerId, peerStatic }: Copied, dialling: Dialling | undefined): void {
+    const name = dialling?.peerName ?? bondsWith(this.#ports.store, peerStatic)[0]?.name ?? peerId;
+    const error = new BondCopiedError(peerId, name);
+    if (dialling) dialling.reject(error);
+    else this.emit("error", error);
+  }
+
+  /** Keeps the bond's proof on disk first; only then does anybody get the session. PROTOCOL.md §5. */
+  async #admit(event: Connected, dialling: Dialling | undefined): Promise<void> {
+    const { clock, crypto } = this.#ports;
     const { connection, exporter, peerId } = event;
     const session = new Session({ connection, clock, crypto, exporter, peerId, turn: () => this.#pump.soon() });
     this.#sessions.add(session);
+    const dials = dialling ? [dialling, ...this.#takeDials(peerId)] : [];
     try {
-      const bond = dialling?.bond ?? this.#bondOf(event);
-      if (!bond) throw new HandfastError("BOND_GONE", "The device was forgotten while it connected.");
-      const confirmed = await confirmBond(store, bond, connection.path, clock.wall());
-      const found = { session, bond: confirmed, device: peerId, first: bond.state === "provisional" };
-      if (dialling) dialling.resolve(found);
-      else this.emit("session", found);
+      const found = await this.#prove(event, session);
+      if (!dialling) this.emit("session", found);
+      else if (dials.every(({ cancelled }) => cancelled)) this.#endpoint.discard(connection);
+      else this.#endpoint.release(connection);
+      for (const dial of dials) dial.resolve(found);
+      this.#pump.turn();
     } catch (error) {
-      void session.close();
+      if (dialling) this.#endpoint.discard(connection);
+      else void session.close();
+      this.#pump.turn();
       const shown = error instanceof HandfastError ? error : new HandfastError("STORAGE_FAILED", String(error));
-      if (dialling) dialling.reject(shown);
-      else this.emit("error", shown);
+      for (const dial of dials) dial.reject(shown);
+      // The person has just forgotten it: no news.
+      if (!dialling && shown.code !== "BOND_GONE") this.emit("error", shown);
     }
   }
 
-  #bondOf(event: Extract<EndpointEvent, { type: "connected" }>): Bond | undefined {
-    return bondsWith(this.#ports.store, event.peerStatic).find((bond) =>
-      equalConstantTime(bond.secret.reveal(), event.psk),
-    );
+  async #prove(event: Connected, session: Session): Promise<PeerSession> {
+    const { clock, store } = this.#ports;
+    const { peerId: device, peerStatic, psk } = event;
+    const before = bondsWith(store, peerStatic).find((bond) => holdsSecret(bond, psk));
+    const bond = await ratchetBond(this.#ports, event, { path: session.path, wallNow: clock.wall() });
+    if (!before || !bond) throw bondGone(before?.name ?? device);
+    await dropReplaced(store, bond);
+    return { session, bond, device, first: before.state === "provisional" };
   }
+
+  /** One handshake with a device at a time (PROTOCOL.md §3): whoever else dials it gets the same session. */
+  #takeDials(device: string): Dialling[] {
+    const taken = [...this.#dialling].filter(([, dialling]) => dialling.device === device);
+    for (const [handle] of taken) {
+      this.#endpoint.cancel(handle);
+      this.#dialling.delete(handle);
+    }
+    return taken.map(([, dialling]) => dialling);
+  }
+}
+
+function bondGone(name: string): HandfastError {
+  return new HandfastError("BOND_GONE", `The pairing with ${name} is not on this device any more. Pair them again.`);
 }

@@ -6,11 +6,13 @@ import type { PairedPeer, PairingIdentity } from "#pairing/exchange.js";
 import { parseLink } from "#pairing/link.js";
 import { PairingError } from "#pairing/reasons.js";
 import { NotReachableError } from "#transport/dial.js";
-import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
+import { bondFrom, deviceIdOf, dropStale, forgetDevice } from "./bondBook.js";
+import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import { Discovered } from "./discovered.js";
 import type { Host } from "./discoveryPort.js";
 import { type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
+import { lookFor } from "./lookFor.js";
 import { type PairingWay, runPairing } from "./runPairing.js";
 import type { Drops, ServerOptions } from "./server.js";
 
@@ -102,11 +104,7 @@ export class Client implements AsyncDisposable {
 
   /** Calls `onSeen` with its addresses whenever the holder of `bond` announces itself or moves. A hint, never a proof. */
   watch(bond: Bond, onSeen: (addresses: readonly Address[]) => void): { close(): void } {
-    const { discovery, crypto } = this.#ports;
-    const look = ({ tag, addresses, port }: Host): void => {
-      if (tag && tagMatches(crypto, bond.irk.reveal(), tag)) onSeen(addresses.map((host) => ({ host, port })));
-    };
-    return discovery.browse({ onFound: look, onUpdated: look });
+    return lookFor(this.#ports, bond, { onSeen });
   }
 
   /** The bond with a device that discovery found, if it is one of ours. A hint, never a proof. */
@@ -131,7 +129,9 @@ export class Client implements AsyncDisposable {
 
   /** Drops the bond and ends the sessions. False when there is no such bond. */
   async forget(bond: Bond): Promise<boolean> {
-    const removed = await this.#ports.store.remove(bond.id, Math.trunc(this.#ports.clock.wall()));
+    this.#channel.revoke(bond);
+    const removed = await forgetDevice(this.#ports.store, bond, this.#ports.clock.wall());
+    // Again: it may have connected while that was written.
     this.#channel.revoke(bond);
     return removed;
   }
@@ -192,18 +192,29 @@ export class Client implements AsyncDisposable {
           (session) => finish(() => resolve(session)),
           (error: HandfastError) => {
             // Another address may still answer; but who proves itself and says no has the last word.
-            if (error.code !== "NOT_REACHABLE" || attempt === dials[0]) finish(() => reject(error));
+            if (error.code !== "NOT_REACHABLE") finish(() => reject(error));
+            else if (attempt === dials[0]) finish(() => reject(stranger ? this.#identityChanged(bond) : error));
           },
         );
       };
-      const browse = this.watch(bond, (addresses) => {
-        const fresh = addresses.filter((to) => !tried.has(keyOf(to)));
-        for (const to of fresh) tried.add(keyOf(to));
-        if (fresh.length > 0) dial(fresh);
+      let stranger = false;
+      const browse = lookFor(this.#ports, bond, {
+        onSeen: (addresses) => {
+          const fresh = addresses.filter((to) => !tried.has(keyOf(to)));
+          for (const to of fresh) tried.add(keyOf(to));
+          if (fresh.length > 0) dial(fresh);
+        },
+        onStranger: () => {
+          stranger = true;
+        },
       });
       signal?.addEventListener("abort", onAbort, { once: true });
       dial(known);
     });
+  }
+
+  #identityChanged(bond: Bond): IdentityChangedError {
+    return new IdentityChangedError(deviceIdOf(this.#ports.crypto, bond.peerStatic), bond.name);
   }
 }
 

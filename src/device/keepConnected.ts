@@ -12,6 +12,8 @@ const JITTER = 0.2;
 /** A session that lived so long was a good one: the next wait is the shortest again. */
 const GOOD_SESSION_MS = 10_000;
 const MOVE_MS = 5000;
+/** What may be over by the next try. That another device stands in the PC's place is only a hint (PROTOCOL.md §3). */
+const PASSING: ReadonlySet<string> = new Set(["NOT_REACHABLE", "IDENTITY_CHANGED"]);
 
 /** What is needed of a client. */
 export interface Connector {
@@ -107,7 +109,7 @@ class Keeper {
       return await client.connect(bond, { ...(signal && { signal }), at });
     } catch (error) {
       if (this.#aborted) return undefined;
-      if (!(error instanceof HandfastError) || error.code !== "NOT_REACHABLE") throw error;
+      if (!(error instanceof HandfastError) || !PASSING.has(error.code)) throw error;
       this.#failures++;
       const ms = this.#backoff();
       onWaiting?.({ error, ms });

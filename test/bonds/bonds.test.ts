@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { type FileSteps, REAL_STEPS } from "#bonds/atomicFile.node.js";
 import { BOND_LIMITS, type Bond, bondFromStored, bondToStored } from "#bonds/bond.js";
@@ -53,6 +54,7 @@ function newBond(changes: Partial<Bond> = {}): Bond {
     createdAt: 1000,
     lastSeenAt: 2000,
     generation: 0,
+    postQuantum: "none",
     addresses: [{ host: "fe80::1%eth0", port: 4760 }],
     ...changes,
   };
@@ -106,8 +108,20 @@ for (const kind of ["memory", "file"] as const) {
     await store.remove(newer.id, 9);
     assert.equal(store.bonds().length, 0, "forgetting a device forgets all of its bonds");
     assert.equal(store.tombstones().length, 1);
-    await store.put(newBond({ peerStatic: old.peerStatic }));
+    assert.equal(await store.update(newer.id, (bond) => bond), undefined, "a late change brings nothing back");
+    assert.equal(store.tombstones().length, 1);
+    const again = newBond({ peerStatic: old.peerStatic });
+    await store.put(again);
     assert.equal(store.tombstones().length, 0, "paired again");
+    const count = (bond: Bond): Bond => ({ ...bond, generation: bond.generation + 1, peerStatic: random(32) });
+    const both = await Promise.all([store.update(again.id, count), store.update(again.id, count)]);
+    assert.deepEqual(
+      both.map((bond) => bond?.generation),
+      [1, 2],
+      "each change sees the one before",
+    );
+    assert.deepEqual(store.bonds()[0]?.peerStatic, old.peerStatic);
+    assert.equal(await store.update(again.id, () => undefined), undefined);
     await store.close();
   });
 }
@@ -137,6 +151,8 @@ test("limits: the last that fits and the first that does not", async () => {
     { addresses: [{ host: "a b", port: 1 }] },
     { peerStatic: new Uint8Array(31) },
     { secret: new Secret(new Uint8Array(33)) },
+    { next: new Secret(new Uint8Array(31)) },
+    { lineage: new Secret(new Uint8Array(33)) },
     { irk: new Secret(new Uint8Array(15)) },
     { createdAt: -1 },
     { generation: 0.5 },
@@ -215,6 +231,50 @@ test("an interrupted first start begins again; a half-written temp file is never
   }
 });
 
+test("kill -9 at each step of a write: the old file or the new one, and the next start goes on", async () => {
+  const writer = fileURLToPath(new URL("crashingWriter.js", import.meta.url));
+  const moments = STEPS.flatMap((step) =>
+    ["before", "after", ...(step === "write" ? ["half"] : [])].map((at) => [step, at]),
+  );
+  for (const [step = "", moment = ""] of moments) {
+    const directory = newDirectory();
+    const store = await open(directory);
+    await store.put(newBond());
+    await store.saveAttempts({ failures: 1, windows: 1 });
+    await store.close();
+    for (const change of ["bond", "attempts"]) {
+      const { signal } = spawnSync(process.execPath, [writer, directory, step, moment, change]);
+      assert.equal(signal, "SIGKILL", `${step} ${moment}`);
+      const again = await open(directory);
+      const renamed = step === "syncDirectory" || (step === "rename" && moment === "after");
+      if (change === "bond") assert.equal(again.bonds()[0]?.generation, renamed ? 1 : 0, `${step} ${moment}`);
+      else assert.equal(again.attempts().failures, renamed ? 2 : 1, `${step} ${moment}`);
+      await again.close();
+      assert.deepEqual(readdirSync(directory).sort(), ["attempts.json", "bonds.json", "identity.json"]);
+    }
+  }
+});
+
+test("a file of version 1 is read, and the next change writes version 2", async () => {
+  const directory = newDirectory();
+  const bond = newBond();
+  const store = await open(directory);
+  await store.put(bond);
+  await store.close();
+  const { postQuantum: _, ...stored } = bondToStored(bond);
+  writeFileSync(bondsPath(directory), sealed("bonds", { bonds: [stored], tombstones: [] }, 1));
+  const again = await open(directory);
+  assert.deepEqual(again.bonds().map(bondToStored), [bondToStored(bond)]);
+  await again.setName("x");
+  assert.match(bonds(directory), /"version":1,/, "reading changes nothing");
+  await again.update(bond.id, (old) => ({ ...old, lastSeenAt: 5 }));
+  assert.match(bonds(directory), /"version":2,/);
+  await again.close();
+  const next = toBase64Url(random(32));
+  writeFileSync(bondsPath(directory), sealed("bonds", { bonds: [{ ...stored, next }], tombstones: [] }, 1));
+  await assert.rejects(open(directory), { code: "STATE_CORRUPT" }, "version 1 knew no such field");
+});
+
 test("the directory and its files are for the owner only, whatever the umask", async () => {
   const before = process.umask(0);
   const directory = newDirectory();
@@ -229,7 +289,7 @@ test("the directory and its files are for the owner only, whatever the umask", a
 });
 
 /** A state file with any data and a checksum that fits. */
-function sealed(kind: string, data: unknown, version: unknown = 1): string {
+function sealed(kind: string, data: unknown, version: unknown = 2): string {
   const sha256 = createHash("sha256").update(JSON.stringify(data)).digest("hex");
   return JSON.stringify({ format: `handfast ${kind}`, version, sha256, data });
 }
@@ -262,7 +322,7 @@ const damages: readonly Damage[] = [
     "STATE_FOREIGN",
     (d) => writeFileSync(bondsPath(d), readFileSync(join(d, "attempts.json"))),
   ],
-  ["newer", "STATE_NEWER", (d) => writeFileSync(bondsPath(d), sealed("bonds", {}, 2))],
+  ["newer", "STATE_NEWER", (d) => writeFileSync(bondsPath(d), sealed("bonds", {}, 3))],
   ["version 0", "STATE_CORRUPT", (d) => writeFileSync(bondsPath(d), sealed("bonds", { bonds: [], tombstones: [] }, 0))],
   ["group can read", "STATE_READABLE_BY_OTHERS", (d) => chmodSync(bondsPath(d), 0o640)],
   ["others can read the identity", "STATE_READABLE_BY_OTHERS", (d) => chmodSync(join(d, "identity.json"), 0o604)],
@@ -346,12 +406,12 @@ test("secrets do not show by accident, and a bond survives its stored form", () 
       assert.ok(!text.includes(form));
   }
   assert.match(text, /\[secret\]/);
-  const stored = bondToStored(bond);
+  const stored = bondToStored({ ...bond, next: new Secret(random(32)), lineage: new Secret(random(32)) });
   assert.deepEqual(bondToStored(bondFromStored(stored)), stored);
   for (const field of Object.keys(stored)) {
     assert.throws(() => bondFromStored({ ...stored, [field]: null }), RangeError, field);
     const { [field]: _, ...rest } = stored;
-    assert.throws(() => bondFromStored(rest), RangeError, field);
+    if (field !== "next" && field !== "lineage") assert.throws(() => bondFromStored(rest), RangeError, field);
   }
   assert.throws(() => bondFromStored({ ...stored, more: 1 }), RangeError);
 });

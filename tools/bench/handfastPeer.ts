@@ -132,7 +132,8 @@ class Host {
 
   #progress(): void {
     for (let event = this.#endpoint.nextEvent(); event; event = this.#endpoint.nextEvent()) {
-      if (event.type !== "connected") throw event.error;
+      if (event.type !== "connected")
+        throw event.type === "failed" ? event.error : new Error("the bench bond was copied");
       const { connection, exporter, peerId } = event;
       const turn = (): void => this.#pump.soon();
       const session = new Session({ connection, clock: systemClock, crypto: this.#crypto, exporter, peerId, turn });
