@@ -86,7 +86,8 @@ class MdnsSockets implements MulticastLink {
       if (kind === "query") socket.mdns.query(encodable, () => done());
       else if (to) socket.mdns.respond(encodable, { ...to } as never, () => done());
       else socket.mdns.respond(encodable, () => done());
-    });
+      // A socket that is closing throws; that is loss as well.
+    }).catch(() => {});
   }
 
   async close(): Promise<void> {
