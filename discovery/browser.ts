@@ -1,3 +1,4 @@
+import { utf8 } from "#kernel/bytes.js";
 import type { Instant, RandomSource } from "#kernel/ports.js";
 import { type Description, Heard, MAX_INSTANCES } from "./heard.js";
 import { isOnLink, type LocalInterface } from "./ipv4.js";
@@ -16,7 +17,8 @@ const DETAILS_WAIT_MS = 250;
 // PROTOCOL.md §5
 const MAX_QUESTIONS = 16;
 const MAX_QUERIES = 4;
-const MAX_KNOWN = 16;
+/** A packet that no link breaks up; the codec does not compress names. */
+const MAX_PACKET_BYTES = 1200;
 
 /** A device as its records describe it. Nothing here is proved. */
 export interface Host {
@@ -212,15 +214,21 @@ export class Browser {
 
   #ask({ interface: { name: interfaceName }, cache }: Heard, wanted: readonly DnsQuestion[], now: Instant): void {
     const all = [...new Map(wanted.map((each) => [`${each.type} ${fold(each.name)}`, each])).values()];
-    for (let i = 0; i < Math.min(all.length, MAX_QUERIES * MAX_QUESTIONS); i += MAX_QUESTIONS) {
-      const questions = all.slice(i, i + MAX_QUESTIONS);
+    const pointers = all.filter(({ type }) => type === "PTR");
+    if (pointers.length > 0) {
       // Who is not fully known yet is asked for all of it again: the answer brings the rest along.
-      const answers = questions
-        .filter(({ type }) => type === "PTR")
+      const known = pointers
         .flatMap(({ name, type }) => cache.known(name, type, now))
         .filter(({ data }) => this.#instances.get(fold(String(data)))?.host !== undefined)
-        .slice(-MAX_KNOWN);
-      this.#out.push({ kind: "query", packet: { questions, answers }, interface: interfaceName });
+        .reverse();
+      const answers = fitting(known, ({ name, data }) => sizeOf(name) + sizeOf(String(data)));
+      this.#out.push({ kind: "query", packet: { questions: pointers, answers }, interface: interfaceName });
+    }
+    let others = all.filter(({ type }) => type !== "PTR");
+    for (let i = 0; i < MAX_QUERIES && others.length > 0; i++) {
+      const questions = fitting(others.slice(0, MAX_QUESTIONS), ({ name }) => sizeOf(name));
+      others = others.slice(questions.length);
+      this.#out.push({ kind: "query", packet: { questions }, interface: interfaceName });
     }
   }
 
@@ -234,4 +242,19 @@ export class Browser {
 
 function askAt({ host, tries, askAt: at }: Instance): Instant {
   return host || tries >= MAX_MISSING_TRIES ? Number.POSITIVE_INFINITY : at;
+}
+
+/** Bytes of a name with type, class, lifetime and length beside it. */
+function sizeOf(name: string): number {
+  return utf8(name).length + 16;
+}
+
+/** As many from the front as fit into a packet. */
+function fitting<Item>(items: readonly Item[], size: (item: Item) => number): Item[] {
+  let bytes = 0;
+  const end = items.findIndex((item) => {
+    bytes += size(item);
+    return bytes > MAX_PACKET_BYTES;
+  });
+  return end < 0 ? [...items] : items.slice(0, end);
 }
