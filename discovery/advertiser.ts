@@ -82,7 +82,7 @@ export class Advertiser {
 
   receive(packet: DnsPacket, origin: PacketOrigin, isResponse: boolean, now: Instant): void {
     if (isResponse && this.#isConflict(packet)) this.#onConflict(now);
-    else if (isResponse) this.#responders.get(origin.interface)?.onResponse(packet);
+    else if (isResponse) this.#responders.get(origin.interface)?.onResponse(packet, origin, now);
     else if (this.#claimed) this.#responders.get(origin.interface)?.onQuery(packet, origin, now);
     else if (this.#losesAgainst(packet, origin)) this.#startOver(now + LOST_PROBE_WAIT_MS);
   }

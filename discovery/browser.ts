@@ -1,18 +1,9 @@
+import { utf8 } from "#kernel/bytes.js";
 import type { Instant, RandomSource } from "#kernel/ports.js";
-import { RecordCache } from "./cache.js";
-import { isHostAddress, isOnLink, type LocalInterface } from "./ipv4.js";
-import { fold, isSendableName, sameName } from "./names.js";
-import { rdataOf } from "./rdata.js";
-import {
-  type DnsPacket,
-  type DnsQuestion,
-  type DnsRecord,
-  type OutgoingPacket,
-  type PacketOrigin,
-  SERVICE,
-  srvOf,
-} from "./records.js";
-import { decodeTxt } from "./txt.js";
+import { type Description, Heard, MAX_INSTANCES } from "./heard.js";
+import { isOnLink, type LocalInterface } from "./ipv4.js";
+import { fold, isSendableName } from "./names.js";
+import { type DnsPacket, type DnsQuestion, type OutgoingPacket, type PacketOrigin, SERVICE } from "./records.js";
 
 // RFC 6762 §5.2
 const FIRST_DELAY_MS = [20, 120] as const;
@@ -24,13 +15,10 @@ const MAX_MISSING_TRIES = 6;
 /** Between two packets that ask for more than pointers: who invents devices must not make us chatter. */
 const DETAILS_WAIT_MS = 250;
 // PROTOCOL.md §5
-const MAX_INSTANCES = 256;
-const MAX_ADDRESSES = 8;
-const MAX_VERSIONS = 4;
-const MAX_TXT_BYTES = 512;
 const MAX_QUESTIONS = 16;
 const MAX_QUERIES = 4;
-const MAX_KNOWN = 16;
+/** A packet that no link breaks up; the codec does not compress names. */
+const MAX_PACKET_BYTES = 1200;
 
 /** A device as its records describe it. Nothing here is proved. */
 export interface Host {
@@ -53,11 +41,6 @@ interface Instance {
   host?: Host;
   tries: number;
   askAt: Instant;
-}
-
-interface Heard {
-  readonly interface: LocalInterface;
-  readonly cache: RecordCache;
 }
 
 /** Finds devices and keeps what it found fresh: RFC 6762 querier, sans-IO. PROTOCOL.md §4. */
@@ -93,7 +76,7 @@ export class Browser {
     for (const each of interfaces) {
       const before = kept.get(each.name);
       const same = before && JSON.stringify(before.interface) === JSON.stringify(each);
-      this.#heard.set(each.name, same ? before : { interface: each, cache: new RecordCache(this.#random) });
+      this.#heard.set(each.name, same ? before : new Heard(each, this.#type, this.#random));
     }
     for (const key of this.#instances.keys()) this.#show(key);
     if (this.#active) this.#askSoon(now);
@@ -106,12 +89,17 @@ export class Browser {
     const records = [...(packet.answers ?? []), ...(packet.additionals ?? [])].filter(
       ({ name, class: kind = "IN" }) => kind === "IN" && isSendableName(name),
     );
-    const touched = new Set<string>();
+    const touched = new Set<string | undefined>();
     // In this order, so that a packet may hold its records in any.
-    for (const record of records) this.#takePointer(record, heard.cache, touched, now);
-    for (const record of records) this.#takeDescription(record, heard.cache, touched, now);
-    this.#takeAddresses(records, heard, touched, now);
-    for (const key of touched) this.#show(key);
+    for (const { record, instance } of records.map((each) => ({ record: each, instance: heard.pointedTo(each) })))
+      if (instance) {
+        this.#touch(instance, String(record.data), now);
+        heard.takePointer(instance, record.ttl ?? 0, now);
+        touched.add(instance);
+      }
+    for (const record of records) touched.add(heard.takeDescription(record, now));
+    for (const instance of heard.takeAddresses(records, now)) touched.add(instance);
+    for (const instance of touched) if (instance) this.#show(instance);
   }
 
   tick(now: Instant): void {
@@ -127,10 +115,10 @@ export class Browser {
     }
     const pointers = periodic ? [{ name: this.#type, type: "PTR" }] : [];
     const incomplete = now >= this.#nextDetailsAt ? this.#incomplete(now) : undefined;
-    for (const { interface: each, cache } of this.#heard.values()) {
-      const details = incomplete?.flatMap(({ name }) => this.#missing(name, cache)) ?? [];
-      const refresh = incomplete ? cache.refresh(now) : [];
-      this.#ask(each.name, cache, [...pointers, ...refresh, ...details], now);
+    for (const heard of this.#heard.values()) {
+      const details = incomplete?.flatMap(({ name }) => heard.missing(fold(name))) ?? [];
+      const refresh = incomplete ? heard.cache.refresh(now) : [];
+      this.#ask(heard, [...pointers, ...refresh, ...details], now);
       if (refresh.length + details.length > 0) this.#nextDetailsAt = now + DETAILS_WAIT_MS;
     }
     for (const instance of incomplete ?? []) instance.askAt = now + FIRST_WAIT_MS * 2 ** instance.tries++;
@@ -166,63 +154,15 @@ export class Browser {
     return size;
   }
 
-  #takePointer(record: DnsRecord, cache: RecordCache, touched: Set<string>, now: Instant): void {
-    const { data } = record;
-    if (record.type !== "PTR" || !sameName(record.name, this.#type) || typeof data !== "string") return;
-    const key = fold(data);
-    if (!key.endsWith(`.${SERVICE}`) || !isSendableName(key)) return;
-    const pointer = this.#pointer(key, record.ttl);
-    if (cache.has(pointer) || (record.ttl ?? 0) > 0) {
-      cache.put(pointer, MAX_INSTANCES, now);
-      const instance = this.#instances.get(key) ?? { name: data, tries: 0, askAt: now + MISSING_WAIT_MS };
-      // Heard last, dropped last.
-      this.#instances.delete(key);
-      this.#makeRoom();
-      this.#instances.set(key, instance);
-      touched.add(key);
+  /** Heard last, dropped last. */
+  #touch(key: string, name: string, now: Instant): void {
+    const instance = this.#instances.get(key) ?? { name, tries: 0, askAt: now + MISSING_WAIT_MS };
+    this.#instances.delete(key);
+    for (const [oldest, { host }] of this.#instances) {
+      if (this.#instances.size < MAX_INSTANCES) break;
+      this.#lose(oldest, host);
     }
-  }
-
-  #takeDescription(record: DnsRecord, cache: RecordCache, touched: Set<string>, now: Instant): void {
-    const { type, name } = record;
-    if (type !== "SRV" && type !== "TXT") return;
-    const key = fold(name);
-    const rdata = this.#instances.has(key) && cache.has(this.#pointer(key)) ? rdataOf(record) : undefined;
-    const srv = srvOf(record.data);
-    if (!rdata || (type === "SRV" ? !srv || !isSendableName(srv.target) : rdata.length > MAX_TXT_BYTES)) return;
-    cache.put({ ...record, name: key, data: type === "SRV" ? record.data : copyOf(record.data) }, MAX_VERSIONS, now);
-    touched.add(key);
-  }
-
-  #takeAddresses(records: readonly DnsRecord[], heard: Heard, touched: Set<string>, now: Instant): void {
-    const addresses = records.filter(
-      ({ type, data }) => type === "A" && typeof data === "string" && isHostAddress(data, heard.interface.subnets),
-    );
-    if (addresses.length === 0) return;
-    const owners = new Map<string, string[]>();
-    for (const key of this.#instances.keys())
-      for (const record of heard.cache.get(key, "SRV")) {
-        const host = fold(srvOf(record.data)?.target ?? "");
-        owners.set(host, [...(owners.get(host) ?? []), key]);
-      }
-    for (const record of addresses) {
-      const keys = owners.get(fold(record.name));
-      if (!keys) continue;
-      heard.cache.put(record, MAX_ADDRESSES, now);
-      for (const key of keys) touched.add(key);
-    }
-  }
-
-  #pointer(instance: string, ttl = 0): DnsRecord {
-    return { name: this.#type, type: "PTR", ttl, data: instance };
-  }
-
-  #makeRoom(): void {
-    for (const [key, instance] of this.#instances) {
-      if (this.#instances.size < MAX_INSTANCES) return;
-      for (const { cache } of this.#heard.values()) cache.remove(this.#pointer(key));
-      this.#lose(key, instance);
-    }
+    this.#instances.set(key, instance);
   }
 
   /** After lifetimes ended. Who vanished without a goodbye may only have been unheard: everybody is asked again. */
@@ -236,72 +176,59 @@ export class Browser {
   #show(key: string): void {
     const instance = this.#instances.get(key);
     if (!instance) return;
-    if (![...this.#heard.values()].some(({ cache }) => cache.has(this.#pointer(key)))) {
-      this.#lose(key, instance);
-      return;
-    }
-    const host = this.#resolve(key, instance.name);
     const before = instance.host;
-    if (!host) {
+    const host = this.#resolve(key, instance.name);
+    if (![...this.#heard.values()].some((heard) => heard.knows(key))) this.#lose(key, before);
+    else if (!host) {
       if (before) this.#events.push({ type: "lost", instance: instance.name });
       delete instance.host;
-      return;
+    } else {
+      instance.host = host;
+      instance.tries = 0;
+      if (!before) this.#events.push({ type: "found", host });
+      else if (JSON.stringify(before) !== JSON.stringify(host)) this.#events.push({ type: "updated", host });
     }
-    instance.host = host;
-    instance.tries = 0;
-    if (!before) this.#events.push({ type: "found", host });
-    else if (JSON.stringify(before) !== JSON.stringify(host)) this.#events.push({ type: "updated", host });
   }
 
-  #lose(key: string, instance: Instance): void {
+  #lose(key: string, host: Host | undefined): void {
     this.#instances.delete(key);
-    for (const { cache } of this.#heard.values()) cache.forget(key, ["SRV", "TXT"]);
-    if (instance.host) this.#events.push({ type: "lost", instance: instance.name });
+    for (const heard of this.#heard.values()) heard.forget(key);
+    if (host) this.#events.push({ type: "lost", instance: host.instance });
   }
 
   /** A device is shown when somebody on one link told where it listens, what it is, and an address. */
-  #resolve(key: string, name: string): Host | undefined {
-    const subnets = [...this.#heard.values()].flatMap(({ interface: each }) => each.subnets);
-    const addresses = new Set<string>();
-    let host: Omit<Host, "addresses"> | undefined;
-    for (const { cache } of this.#heard.values()) {
-      const srv = srvOf(cache.get(key, "SRV")[0]?.data);
-      const txt = decodeTxt(cache.get(key, "TXT")[0]?.data);
-      if (!srv || !txt || !cache.has(this.#pointer(key))) continue;
-      host ??= { instance: name, port: srv.port, ...txt };
-      for (const { data } of cache.get(srv.target, "A")) addresses.add(String(data));
-    }
-    if (!host || addresses.size === 0) return undefined;
-    const near = [...addresses].filter((address) => isOnLink(address, subnets));
-    return { ...host, addresses: [...new Set([...near, ...addresses])] };
+  #resolve(key: string, instance: string): Host | undefined {
+    const all = [...this.#heard.values()];
+    const known = all.map((heard) => heard.describe(key)).filter((each): each is Description => each !== undefined);
+    const [first] = known;
+    const addresses = known.flatMap((each) => each.addresses);
+    if (!first || addresses.length === 0) return undefined;
+    const subnets = all.flatMap(({ interface: each }) => each.subnets);
+    const near = addresses.filter((address) => isOnLink(address, subnets));
+    return { ...first, instance, addresses: [...new Set([...near, ...addresses])] };
   }
 
   #incomplete(now: Instant): Instance[] {
     return [...this.#instances.values()].filter((instance) => askAt(instance) <= now);
   }
 
-  #missing(name: string, cache: RecordCache): DnsQuestion[] {
-    const key = fold(name);
-    if (!cache.has(this.#pointer(key))) return [];
-    const srv = srvOf(cache.get(key, "SRV")[0]?.data);
-    return [
-      ...(srv ? [] : [{ name, type: "SRV" }]),
-      ...(cache.get(key, "TXT").length > 0 ? [] : [{ name, type: "TXT" }]),
-      ...(srv && cache.get(srv.target, "A").length === 0 ? [{ name: srv.target, type: "A" }] : []),
-    ];
-  }
-
-  #ask(interfaceName: string, cache: RecordCache, wanted: readonly DnsQuestion[], now: Instant): void {
+  #ask({ interface: { name: interfaceName }, cache }: Heard, wanted: readonly DnsQuestion[], now: Instant): void {
     const all = [...new Map(wanted.map((each) => [`${each.type} ${fold(each.name)}`, each])).values()];
-    for (let i = 0; i < Math.min(all.length, MAX_QUERIES * MAX_QUESTIONS); i += MAX_QUESTIONS) {
-      const questions = all.slice(i, i + MAX_QUESTIONS);
+    const pointers = all.filter(({ type }) => type === "PTR");
+    if (pointers.length > 0) {
       // Who is not fully known yet is asked for all of it again: the answer brings the rest along.
-      const answers = questions
-        .filter(({ type }) => type === "PTR")
+      const known = pointers
         .flatMap(({ name, type }) => cache.known(name, type, now))
         .filter(({ data }) => this.#instances.get(fold(String(data)))?.host !== undefined)
-        .slice(-MAX_KNOWN);
-      this.#out.push({ kind: "query", packet: { questions, answers }, interface: interfaceName });
+        .reverse();
+      const answers = fitting(known, ({ name, data }) => sizeOf(name) + sizeOf(String(data)));
+      this.#out.push({ kind: "query", packet: { questions: pointers, answers }, interface: interfaceName });
+    }
+    let others = all.filter(({ type }) => type !== "PTR");
+    for (let i = 0; i < MAX_QUERIES && others.length > 0; i++) {
+      const questions = fitting(others.slice(0, MAX_QUESTIONS), ({ name }) => sizeOf(name));
+      others = others.slice(questions.length);
+      this.#out.push({ kind: "query", packet: { questions }, interface: interfaceName });
     }
   }
 
@@ -317,7 +244,17 @@ function askAt({ host, tries, askAt: at }: Instance): Instant {
   return host || tries >= MAX_MISSING_TRIES ? Number.POSITIVE_INFINITY : at;
 }
 
-/** The codec's bytes are views on the packet. */
-function copyOf(data: unknown): unknown {
-  return Array.isArray(data) ? data.map((entry: Uint8Array) => new Uint8Array(entry)) : data;
+/** Bytes of a name with type, class, lifetime and length beside it. */
+function sizeOf(name: string): number {
+  return utf8(name).length + 16;
+}
+
+/** As many from the front as fit into a packet. */
+function fitting<Item>(items: readonly Item[], size: (item: Item) => number): Item[] {
+  let bytes = 0;
+  const end = items.findIndex((item) => {
+    bytes += size(item);
+    return bytes > MAX_PACKET_BYTES;
+  });
+  return end < 0 ? [...items] : items.slice(0, end);
 }

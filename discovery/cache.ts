@@ -79,9 +79,9 @@ export class RecordCache {
     if (set?.size === 0) this.#sets.delete(setKey(record.name, record.type));
   }
 
-  /** Forgets a name altogether. */
-  forget(name: string, types: readonly string[]): void {
-    for (const type of types) this.#sets.delete(setKey(name, type));
+  /** Drops all records of a name and type. */
+  forget(name: string, type: string): void {
+    this.#sets.delete(setKey(name, type));
   }
 
   /** Drops what has outlived itself; true when there was any. */

@@ -10,6 +10,8 @@ import type { DnsPacket, OutgoingPacket } from "./records.js";
 
 const RECHECK_MS = 2000;
 const MAX_RETRY_MS = 60_000;
+/** So long between two looks at the interfaces: the machine slept, and may have woken up elsewhere with the same address. */
+const SLEEP_MS = 30_000;
 
 export interface MdnsOptions extends LocalDiscoveryOptions {
   /** Interface names, such as "lo"; by default every one that leads off this machine. */
@@ -46,9 +48,12 @@ class MdnsSockets implements MulticastLink {
   readonly #failures = new Map<string, Failure>();
   readonly #timer: NodeJS.Timeout;
   #listener: LinkListener | undefined;
+  /** By the wall clock: the monotonic one may stand still while the machine sleeps. */
+  #checkedAt: number;
 
   constructor(options: MdnsOptions) {
     this.#options = options;
+    this.#checkedAt = options.clock.wall();
     this.#recheck();
     this.#timer = setInterval(() => this.#recheck(), RECHECK_MS);
     this.#timer.unref();
@@ -86,7 +91,8 @@ class MdnsSockets implements MulticastLink {
       if (kind === "query") socket.mdns.query(encodable, () => done());
       else if (to) socket.mdns.respond(encodable, { ...to } as never, () => done());
       else socket.mdns.respond(encodable, () => done());
-    });
+      // A socket that is closing throws; that is loss as well.
+    }).catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -100,10 +106,13 @@ class MdnsSockets implements MulticastLink {
   /** Opens and closes sockets as interfaces come, change and go. */
   #recheck(): void {
     const present = usableInterfaces(this.#options.interfaces);
-    const now = this.#options.clock.now();
+    const { clock } = this.#options;
+    const now = clock.now();
+    const slept = clock.wall() - this.#checkedAt > SLEEP_MS;
+    this.#checkedAt = clock.wall();
     let changed = false;
     for (const [name, { local, mdns, ready }] of this.#sockets) {
-      if (present.some((each) => JSON.stringify(each) === JSON.stringify(local))) continue;
+      if (!slept && present.some((each) => JSON.stringify(each) === JSON.stringify(local))) continue;
       this.#sockets.delete(name);
       mdns.destroy();
       changed ||= ready;

@@ -89,12 +89,16 @@ export class Responder {
     else this.#schedule(answers, this.#delay(query, asked), origin, now, isProbe(query));
   }
 
-  /** RFC 6762 §7.4: what somebody else has just told everybody need not be said again. */
-  onResponse({ answers = [] }: DnsPacket): void {
+  onResponse({ answers = [] }: DnsPacket, origin: PacketOrigin, now: Instant): void {
     for (const record of answers) {
       const key = recordKey(record);
       const held = key && this.#held.get(key);
-      if (held && held.record.flush !== true && (record.ttl ?? 0) >= (held.record.ttl ?? 0)) this.#pending.delete(key);
+      if (!held) continue;
+      const [heard, own] = [record.ttl ?? 0, held.record.ttl ?? 0];
+      // RFC 6762 §7.4: what somebody else has just told everybody need not be said again.
+      if (held.record.flush !== true && heard >= own) this.#pending.delete(key);
+      // RFC 6762 §6.6: who gives ours too short a life, or takes it, is corrected.
+      else if (heard < own / 2 && held.record.name !== META) this.#schedule([key], 0, origin, now, false);
     }
   }
 

@@ -216,6 +216,40 @@ test("a shared answer that somebody else has just given is not repeated", () => 
   );
 });
 
+test("who takes our record from others, or lets it die soon, is corrected", () => {
+  for (const [ttl, corrected] of [
+    [0, true],
+    [59, true],
+    [60, false],
+  ] as const) {
+    const bench = announcedOnBench();
+    hear(bench, { answers: [{ ...PTR, ttl, data: bench.machine.labels.instance }] });
+    bench.advance(1000);
+    const given = answersOf(bench.sent.filter(({ at }) => at >= 10_000));
+    assert.equal(
+      given.some(({ type }) => type === "PTR"),
+      corrected,
+    );
+  }
+  const bench = announcedOnBench();
+  for (let i = 0; i < 30; i++) {
+    hear(bench, { answers: [{ ...PTR, ttl: 0, data: bench.machine.labels.instance }] });
+    bench.advance(100);
+  }
+  assert.ok(bench.sent.filter(({ at }) => at >= 10_000).length <= 4, "once a second");
+});
+
+test("a name that cannot be shown or sent stays at home", () => {
+  for (const name of ["x".repeat(300), "a\u202eb", ""]) {
+    const bench = advertiserOnBench(1, [ETH], { name });
+    bench.machine.setPairing(true, 0);
+    const texts = answersOf(bench.advance(2000)).filter(({ type }) => type === "TXT");
+    assert.ok(texts.length > 0);
+    for (const { data } of texts)
+      assert.deepEqual([decodeTxt(data)?.name, decodeTxt(data)?.pairing], [undefined, true]);
+  }
+});
+
 test("what our names do not have is denied by NSEC; other names are not our business", () => {
   const bench = announcedOnBench();
   ask(bench, { questions: [{ name: bench.machine.labels.host, type: "AAAA" }] });

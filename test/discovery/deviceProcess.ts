@@ -4,16 +4,19 @@ import { nativeCrypto } from "#crypto/native.node.js";
 import { Mdns } from "#discovery/mdns.node.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
 
-const [role, interfaces = "lo", port = "4760", name = "Ana's PC", seconds = "0"] = process.argv.slice(2);
+const [role, interfaces = "lo", port = "4760", name = "Ana's PC"] = process.argv.slice(2);
 const say = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
 const options = { clock: systemClock, random: systemRandom, crypto: nativeCrypto, interfaces: interfaces.split(",") };
-const discovery = await Mdns.open(interfaces === "" ? { ...options, interfaces: [] } : options);
+const discovery = await Mdns.open(options);
 say({ event: "open", problems: discovery.status.problems, addresses: discovery.addresses });
 
 if (role === "advertise") {
   const irk = new Uint8Array(16).fill(Number(port) & 255);
   const advertisement = discovery.advertise({ port: Number(port), irk, name, service: "notes" });
-  process.stdin.on("data", (line: Buffer) => advertisement.setPairing(line.toString().trim() === "open"));
+  process.stdin.on("data", (line: Buffer) => {
+    advertisement.setPairing(line.toString().trim() === "open");
+    say({ event: "window" });
+  });
 } else {
   discovery.browse({
     onFound: (host) => say({ event: "found", ...host, tag: undefined }),
@@ -28,4 +31,3 @@ const end = async (): Promise<void> => {
   process.stdin.destroy();
 };
 process.stdin.on("end", () => void end());
-if (Number(seconds) > 0) setTimeout(() => void end(), Number(seconds) * 1000).unref();

@@ -53,6 +53,15 @@ function mutate(random: SeededRandom, seeds: readonly Uint8Array[]): Uint8Array 
   return bytes;
 }
 
+/** The codec refuses with a plain error; our own code must not throw at all. */
+function decoded(bytes: Uint8Array): ReturnType<typeof decode> | undefined {
+  try {
+    return decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 test(`${ROUNDS} mutated packets: no crash, bounded memory, few words in return`, () => {
   const random = new SeededRandom(12);
   const bench = advertiserOnBench(13);
@@ -65,23 +74,19 @@ test(`${ROUNDS} mutated packets: no crash, bounded memory, few words in return`,
   let asked = 0;
   for (let i = 0; i < ROUNDS; i++) {
     const bytes = mutate(random, seeds);
-    bench.advance(5);
+    if (i % 8 === 0) bench.advance(40);
     bench.sent.length = 0;
-    if (!isPlausible(bytes)) continue;
-    try {
-      const packet = decode(bytes);
+    const packet = isPlausible(bytes) ? decoded(bytes) : undefined;
+    if (packet) {
       const isResponse = packet.type === "response";
       const origin = { ...NEIGHBOUR, port: random.chance(0.1) ? random.integer(65_536) : 5353 };
       read++;
       bench.machine.receive(packet, origin, isResponse, bench.now);
       bench.drain();
       if (isResponse) browser.receive(packet, NEIGHBOUR, bench.now);
-    } catch (error) {
-      // The codec says no with a plain error; our own code must not throw at all.
-      assert.match((error as Error).stack ?? "", /dns-packet|ip-codec/, String((error as Error).stack));
     }
     for (const { message } of bench.sent) encode(message);
-    if (browser.deadline <= bench.now) browser.tick(bench.now);
+    if (i % 8 === 0 && browser.deadline <= bench.now) browser.tick(bench.now);
     for (let message = browser.nextMessage(); message; message = browser.nextMessage())
       asked += encode(message).length > 0 ? 1 : 0;
     for (let event = browser.nextEvent(); event; event = browser.nextEvent());
@@ -96,7 +101,7 @@ test("hostile names and invented devices by the thousand leave a bounded cache",
   const browser = new Browser(random.bytes);
   browser.setInterfaces([ETH], 0);
   let now = 0;
-  for (let i = 0; i < 1500; i++) {
+  for (let i = 0; i < 1000; i++) {
     const instance = `${"\ufffd".repeat(random.integer(30))}${i}.${SERVICE}`;
     const target = `h${i}.local`;
     browser.receive(
@@ -133,12 +138,7 @@ test("whatever is sent to a discovery that advertises and browses, it goes on wo
   const seeds = corpus({ instance: `hf-1.${SERVICE}`, host: "hf-2.local" }).map(encode);
   for (let i = 0; i < 3000; i++) {
     const bytes = mutate(random, seeds);
-    try {
-      if (!isPlausible(bytes)) continue;
-      decode(bytes);
-    } catch {
-      continue;
-    }
+    if (!isPlausible(bytes) || !decoded(bytes)) continue;
     lan.send(bytes, { address: "10.0.0.66", port: random.chance(0.9) ? 5353 : random.integer(65_536) });
     clock.runUntil(() => false, 20);
   }
