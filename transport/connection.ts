@@ -27,6 +27,8 @@ export interface ConnectionOptions {
   readonly maxDatagram?: number;
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
+  /** A command left something to send, or to forget: `nextDatagram` wants to be asked. */
+  readonly onWork?: () => void;
 }
 
 export type ConnectionEvent =
@@ -197,6 +199,7 @@ export class Connection {
   sendDatagram(bytes: Uint8Array): boolean {
     if (!this.#closing.open || bytes.length > this.maxDatagramSize) return false;
     this.#parts.datagramsOut.push(bytes);
+    this.#options.onWork?.();
     return true;
   }
 
@@ -208,6 +211,7 @@ export class Connection {
   rekey(): void {
     this.#options.rekey.request();
     this.#syncRekey();
+    this.#options.onWork?.();
   }
 
   /** Orderly end with an application's code and reason (at most 256 bytes of UTF-8). */
@@ -215,11 +219,13 @@ export class Connection {
     const frame: CloseFrame = { application: input.application ?? true, code: input.code, reason: input.reason };
     const error = frame.application || frame.code === 0 ? undefined : new TransportError(frame.code, frame.reason);
     this.#closing.start(frame, error, now, this.#pto);
+    this.#options.onWork?.();
   }
 
   /** The end without a word to the peer. */
   abort(error: TransportError): void {
     this.#closing.abandon(error);
+    this.#options.onWork?.();
   }
 
   stats(): ConnectionStats {
@@ -284,6 +290,7 @@ export class Connection {
     if (receiveWindow.updateDue) due.maxData = true;
     this.#writer.noteStream(stream);
     streams.forgetIfSettled(stream);
+    this.#options.onWork?.();
   }
 
   #syncRekey(): void {

@@ -4,6 +4,7 @@ import type { Address, Instant, Machine, OutgoingDatagram, RandomSource } from "
 import { type Accepted, Acceptor, type InitDrops, type Lookup } from "./acceptor.js";
 import { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
+import { ConnectionTable, type Entry } from "./connectionTable.js";
 import { Dial, type DialResult, drawCid } from "./dial.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
@@ -15,10 +16,11 @@ import { Rekey } from "./rekey.js";
 import type { RekeyLimits } from "./rekeyLimits.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
-/** Longer than a Response is repeated from the cache: who gets the last repetition must still find its connection. */
-const HALF_OPEN_MS = 15_000;
 const HALF_OPEN_PER_BOND = 2;
 const HALF_OPEN_ALL = 1024;
+/** The top two bits of a datagram: PROTOCOL.md §1. */
+const DATA = 1;
+const HANDSHAKE = 3;
 const INIT = 0;
 
 export interface EndpointOptions {
@@ -67,26 +69,12 @@ export interface EndpointDrops extends InitDrops, PacketDrops {
   unexpected: number;
 }
 
-interface Entry {
-  readonly connection: Connection;
-  readonly protection: PacketProtection;
-  readonly key: number;
-  readonly peerId: string;
-  readonly peerStatic: Uint8Array;
-  readonly exporter: Uint8Array;
-  readonly psk: Uint8Array;
-  readonly resetToken: Uint8Array | undefined;
-  readonly since: Instant;
-  /** The peer has proved itself and the application knows. */
-  live: boolean;
-}
-
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
 export class Endpoint implements Machine {
   readonly #options: EndpointOptions;
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new ConnectionTable();
   readonly #dials = new Map<
     number,
     { readonly handle: number; readonly dial: Dial; readonly options: ConnectOptions }
@@ -107,7 +95,7 @@ export class Endpoint implements Machine {
         own: options.identity,
         parameters: this.#parameters,
         newCid: () => this.#newCid(),
-        halfOpen: () => this.#halfOpen().length,
+        halfOpen: () => this.#entries.halfOpen,
       });
     }
   }
@@ -142,12 +130,14 @@ export class Endpoint implements Machine {
 
   /** Closes every connection of this device at once: its bond is gone. */
   revoke(peerId: string, now: Instant): void {
-    for (const entry of this.#entries.values())
-      if (entry.peerId === peerId) this.#end(entry, TRANSPORT_ERROR.BOND_REVOKED, "this device was forgotten", now);
+    for (const entry of this.#entries.ofPeer(peerId))
+      this.#end(entry, TRANSPORT_ERROR.BOND_REVOKED, "this device was forgotten", now);
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
-    if ((datagram[0] ?? 0) >> 6 === 1) this.#receiveData(datagram, from, now);
+    const form = (datagram[0] ?? 0) >> 6;
+    if (form === DATA) this.#receiveData(datagram, from, now);
+    else if (form !== HANDSHAKE) this.#drops.unexpected++;
     else if (handshakeType(datagram) === INIT) this.#receiveInit(datagram, from, now);
     else this.#receiveAnswer(datagram, from, now);
   }
@@ -159,20 +149,15 @@ export class Endpoint implements Machine {
       this.#dials.delete(key);
       this.#events.push({ type: "failed", dial: handle, error: result.error });
     }
-    for (const entry of this.#entries.values()) {
-      if (!entry.live && now >= entry.since + HALF_OPEN_MS) this.#forget(entry);
-      else if ((entry.connection.deadline ?? Number.POSITIVE_INFINITY) <= now) entry.connection.tick(now);
-      if (entry.connection.closed) this.#forget(entry);
+    for (let due = this.#entries.takeDue(now); due; due = this.#entries.takeDue(now)) {
+      if (due.expired) this.#forget(due.entry);
+      else due.entry.connection.tick(now);
     }
   }
 
   get deadline(): Instant | undefined {
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = this.#entries.deadline ?? Number.POSITIVE_INFINITY;
     for (const { dial } of this.#dials.values()) earliest = Math.min(earliest, dial.deadline);
-    for (const entry of this.#entries.values()) {
-      const at = entry.live ? entry.connection.deadline : entry.since + HALF_OPEN_MS;
-      if (at !== undefined) earliest = Math.min(earliest, at);
-    }
     return Number.isFinite(earliest) ? earliest : undefined;
   }
 
@@ -183,9 +168,11 @@ export class Endpoint implements Machine {
       const datagram = dial.nextDatagram(now);
       if (datagram) return datagram;
     }
-    for (const { connection } of this.#entries.values()) {
-      const datagram = connection.nextDatagram(now);
+    for (let entry = this.#entries.active(); entry; entry = this.#entries.active()) {
+      const datagram = entry.connection.nextDatagram(now);
       if (datagram) return datagram;
+      if (entry.connection.closed) this.#forget(entry);
+      else this.#entries.rest(entry);
     }
     return undefined;
   }
@@ -226,21 +213,21 @@ export class Endpoint implements Machine {
     const authentic = entry.connection.receive(datagram, from, now);
     if (!authentic && entry.resetToken && endsWithToken(datagram, entry.resetToken)) this.#onReset(entry);
     if (!entry.live && entry.connection.confirmed) this.#confirm(entry, now);
-    if (entry.connection.closed) this.#forget(entry);
+    this.#entries.touch(entry);
   }
 
   #onUnknown(datagram: Uint8Array, from: Address, now: Instant): void {
-    for (const entry of this.#entries.values()) {
-      if (!entry.resetToken || !endsWithToken(datagram, entry.resetToken)) continue;
-      this.#onReset(entry);
+    const reset = this.#entries.byToken(datagram);
+    if (reset) {
+      this.#onReset(reset);
       return;
     }
     this.#drops.unknownConnection++;
     if (!this.#options.accept || !this.#resets.take(sourceKey(from.host), now)) return;
     const { crypto, resetKey, random } = this.#options;
     const token = resetToken(crypto, resetKey, datagram.subarray(1, 9));
-    const reset = buildReset(token, datagram.length, random);
-    if (reset) this.#replies.push({ bytes: reset, to: from });
+    const answer = buildReset(token, datagram.length, random);
+    if (answer) this.#replies.push({ bytes: answer, to: from });
   }
 
   #onReset(entry: Entry): void {
@@ -253,11 +240,11 @@ export class Endpoint implements Machine {
   }
 
   #admit(accepted: Accepted, path: Address, now: Instant): void {
-    const halfOpen = this.#halfOpen();
-    const ofBond = halfOpen.filter((entry) => entry.peerId === accepted.peerId);
-    const oldest =
-      ofBond.length >= HALF_OPEN_PER_BOND ? ofBond[0] : halfOpen.length >= HALF_OPEN_ALL ? halfOpen[0] : undefined;
-    if (oldest) this.#forget(oldest);
+    const crowded = this.#entries.halfOpenOf(accepted.peerId) >= HALF_OPEN_PER_BOND;
+    if (crowded || this.#entries.halfOpen >= HALF_OPEN_ALL) {
+      const oldest = this.#entries.oldestHalfOpen(crowded ? accepted.peerId : undefined);
+      if (oldest) this.#forget(oldest);
+    }
     this.#open({ ...accepted, role: "responder", path, rttMs: undefined }, now);
   }
 
@@ -303,37 +290,30 @@ export class Endpoint implements Machine {
     });
     const connection = new Connection({
       ...{ role, protection, rekey, local, peer, path, random, now, keepAlive },
+      onWork: () => this.#entries.touch(entry),
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });
+    const cids = new Set([cidKey(localCid)]);
     const token = role === "initiator" ? peer.resetToken : undefined;
-    const key = cidKey(localCid);
-    const entry = {
-      connection,
-      protection,
-      key,
-      peerId,
-      peerStatic,
-      exporter,
-      psk,
-      resetToken: token,
-      since: now,
-      live: false,
+    const entry: Entry = {
+      ...{ connection, protection, role, peerId, peerStatic, exporter, psk, cids },
+      ...{ resetToken: token, since: now, live: false },
     };
-    this.#entries.set(key, entry);
+    this.#entries.add(entry);
     return entry;
   }
 
   /** The client's first data packet came: only now may it replace an older connection. */
   #confirm(entry: Entry, now: Instant): void {
-    for (const other of this.#entries.values())
-      if (other !== entry && other.live && other.peerId === entry.peerId)
+    for (const other of this.#entries.ofPeer(entry.peerId))
+      if (other !== entry && other.live)
         this.#end(other, TRANSPORT_ERROR.REPLACED, "the device has connected anew", now);
     this.#goLive(entry, undefined);
   }
 
   #goLive(entry: Entry, dial: number | undefined): void {
-    entry.live = true;
+    this.#entries.setLive(entry);
     const { connection, peerId, peerStatic, exporter, psk } = entry;
     this.#events.push({ type: "connected", connection, peerId, peerStatic, exporter, psk, dial });
   }
@@ -344,13 +324,10 @@ export class Endpoint implements Machine {
   }
 
   #forget(entry: Entry): void {
-    if (!this.#entries.delete(entry.key)) return;
+    if (!this.#entries.delete(entry)) return;
     const { drops } = entry.protection;
+    entry.protection.erase();
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
-  }
-
-  #halfOpen(): Entry[] {
-    return [...this.#entries.values()].filter((entry) => !entry.live);
   }
 
   #newCid(): Uint8Array {
