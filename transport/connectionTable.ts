@@ -24,6 +24,8 @@ export interface Entry {
   resetToken: Uint8Array | undefined;
   /** The peer has proved itself and the application knows. */
   live: boolean;
+  /** It has sent a valid packet in this connection. */
+  heard: boolean;
 }
 
 /**

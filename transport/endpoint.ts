@@ -1,4 +1,5 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
+import { compareBytes } from "#kernel/bytes.js";
 import type { HandfastError } from "#kernel/errors.js";
 import type { Address, Instant, Machine, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
 import { type Accepted, Acceptor, type InitDrops, type Lookup } from "./acceptor.js";
@@ -14,6 +15,7 @@ import { type PacketDrops, PacketProtection } from "./packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
 import { Rekey } from "./rekey.js";
 import type { RekeyLimits } from "./rekeyLimits.js";
+import { SpareCids } from "./spareCids.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
 const HALF_OPEN_PER_BOND = 2;
@@ -22,6 +24,10 @@ const HALF_OPEN_ALL = 1024;
 const DATA = 1;
 const HANDSHAKE = 3;
 const INIT = 0;
+const ASLEEP_MS = 5_000;
+const RESUME_SPACING_MS = 10;
+/** Two dials that cross within this time are one wish. */
+const CROSSING_MS = 10_000;
 
 export interface EndpointOptions {
   readonly crypto: Crypto;
@@ -128,6 +134,21 @@ export class Endpoint implements Machine {
     for (const [key, entry] of this.#dials) if (entry.handle === handle) this.#dials.delete(key);
   }
 
+  /** The adapter saw another network: connections that we dialled ask whether their peer can still be reached. */
+  networkChanged(now: Instant): void {
+    for (const { role, connection } of this.#entries.values()) if (role === "initiator") connection.networkChanged(now);
+  }
+
+  /** The device slept; `hiddenMs`: how much of that `now` does not show. Peers are asked one after the other. */
+  resume(now: Instant, hiddenMs: number): void {
+    let askAt = now;
+    for (const { connection, live } of this.#entries.values()) {
+      if (!live) continue;
+      connection.resume(now, hiddenMs, askAt);
+      askAt += RESUME_SPACING_MS;
+    }
+  }
+
   /** Closes every connection of this device at once: its bond is gone. */
   revoke(peerId: string, now: Instant): void {
     for (const entry of this.#entries.ofPeer(peerId))
@@ -143,6 +164,8 @@ export class Endpoint implements Machine {
   }
 
   tick(now: Instant): void {
+    // Nobody is so busy: this process, or the whole machine, was stopped.
+    if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
     for (const [key, { handle, dial }] of this.#dials) {
       const result = dial.tick(now);
       if (!result?.error) continue;
@@ -213,6 +236,8 @@ export class Endpoint implements Machine {
     const authentic = entry.connection.receive(datagram, from, now);
     if (!authentic && entry.resetToken && endsWithToken(datagram, entry.resetToken)) this.#onReset(entry);
     if (!entry.live && entry.connection.confirmed) this.#confirm(entry, now);
+    else if (authentic && !entry.heard) this.#supersede(entry, now);
+    entry.heard ||= authentic;
     this.#entries.touch(entry);
   }
 
@@ -288,8 +313,10 @@ export class Endpoint implements Machine {
       exporter: noise.exporter,
       ...(rekeyLimits && { limits: rekeyLimits }),
     });
+    const spareCids = this.#spareCids(keyed, () => entry);
     const connection = new Connection({
       ...{ role, protection, rekey, local, peer, path, random, now, keepAlive },
+      cids: spareCids,
       onWork: () => this.#entries.touch(entry),
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
@@ -298,18 +325,57 @@ export class Endpoint implements Machine {
     const token = role === "initiator" ? peer.resetToken : undefined;
     const entry: Entry = {
       ...{ connection, protection, role, peerId, peerStatic, exporter, psk, cids },
-      ...{ resetToken: token, since: now, live: false },
+      ...{ resetToken: token, since: now, live: false, heard: false },
     };
     this.#entries.add(entry);
+    if (role === "initiator") spareCids.offer();
     return entry;
+  }
+
+  #spareCids(keyed: Pick<Accepted, "localCid" | "remoteCid" | "peer">, entry: () => Entry): SpareCids {
+    const { crypto, resetKey } = this.#options;
+    return new SpareCids({
+      ...{ localCid: keyed.localCid, remoteCid: keyed.remoteCid, peerLimit: keyed.peer.activeCids },
+      allocate: () => {
+        const cid = this.#newCid();
+        this.#entries.addCid(entry(), cidKey(cid));
+        return { cid, token: resetToken(crypto, resetKey, cid) };
+      },
+      release: (cid) => this.#entries.deleteCid(entry(), cidKey(cid)),
+      onRemote: ({ cid, token }) => {
+        entry().protection.remoteCid = cid;
+        this.#entries.setToken(entry(), token);
+      },
+    });
   }
 
   /** The client's first data packet came: only now may it replace an older connection. */
   #confirm(entry: Entry, now: Instant): void {
-    for (const other of this.#entries.ofPeer(entry.peerId))
-      if (other !== entry && other.live)
+    this.#supersede(entry, now);
+    if (entry.connection.open) this.#goLive(entry, undefined);
+  }
+
+  /** The peer has proved that it holds this connection: older ones of the same bond end. */
+  #supersede(entry: Entry, now: Instant): void {
+    for (const other of this.#entries.ofPeer(entry.peerId)) {
+      if (other === entry || !other.live || !other.connection.open) continue;
+      if (this.#crosses(entry, other, now)) this.#endCrossing(entry, other, now);
+      else if (other.since <= entry.since)
         this.#end(other, TRANSPORT_ERROR.REPLACED, "the device has connected anew", now);
-    this.#goLive(entry, undefined);
+    }
+  }
+
+  /** Both devices have dialled at the same time: PROTOCOL.md §2. */
+  #crosses(a: Entry, b: Entry, now: Instant): boolean {
+    return a.role !== b.role && now - Math.min(a.since, b.since) < CROSSING_MS;
+  }
+
+  /** Of two connections that cross, both ends keep the one that the smaller static key has dialled. */
+  #endCrossing(a: Entry, b: Entry, now: Instant): void {
+    const oursWins = compareBytes(this.#options.identity.public, a.peerStatic) < 0;
+    const loser = (a.role === "initiator") === oursWins ? b : a;
+    this.#entries.setLive(loser);
+    this.#end(loser, TRANSPORT_ERROR.DUPLICATE_DIAL, "both devices have dialled, the other connection stays", now);
   }
 
   #goLive(entry: Entry, dial: number | undefined): void {

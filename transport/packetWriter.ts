@@ -6,6 +6,7 @@ import type { SentFrame } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
 
 const MIN_STREAM_DATA = 32;
+const MAX_CID_FRAME = 64;
 
 /** Fills packets with frames: keys first, then control, datagrams, streams by priority. */
 export class PacketWriter {
@@ -24,6 +25,7 @@ export class PacketWriter {
     if (restricted) return false;
     return (
       due.maxData ||
+      this.#parts.cids.due ||
       datagramsOut.size > 0 ||
       this.#streamControlDue() ||
       this.#parts.sendQueue.next(this.#canSendStream) !== undefined
@@ -71,6 +73,7 @@ export class PacketWriter {
 
   #control(out: ByteWriter, frames: SentFrame[], now: Instant): void {
     const { due, receiveWindow, streams, rtt } = this.#parts;
+    this.#cids(out, frames);
     if (due.maxData) {
       writeNumbers(out, FRAME.MAX_DATA, receiveWindow.announce(now, rtt.smoothed));
       frames.push({ kind: "maxData" });
@@ -81,6 +84,21 @@ export class PacketWriter {
       const type = unidirectional ? FRAME.MAX_STREAMS_UNI : FRAME.MAX_STREAMS_BIDI;
       writeNumbers(out, type, streams.grant(unidirectional));
       frames.push({ kind: "maxStreams", unidirectional });
+    }
+  }
+
+  #cids(out: ByteWriter, frames: SentFrame[]): void {
+    const { cids } = this.#parts;
+    while (cids.due && out.remaining >= MAX_CID_FRAME) {
+      const fresh = cids.takeAnnouncement();
+      const sequence = fresh?.sequence ?? cids.takeRetirement() ?? 0;
+      writeNumbers(out, fresh ? FRAME.NEW_CONNECTION_ID : FRAME.RETIRE_CONNECTION_ID, sequence);
+      if (fresh) {
+        out.varint(0); // we ask for none to be retired
+        out.put(fresh.cid);
+        out.put(fresh.token);
+      }
+      frames.push({ kind: fresh ? "newCid" : "retireCid", sequence });
     }
   }
 
@@ -175,6 +193,9 @@ export class PacketWriter {
         case "crypto":
           crypto.sending.onAcked(frame.offset, frame.length);
           break;
+        case "newCid":
+          this.#parts.cids.onAnnouncementAcked(frame.sequence);
+          break;
         case "ack":
           acks.onAckAcked(frame.largest);
           break;
@@ -190,6 +211,8 @@ export class PacketWriter {
       if ("id" in frame) this.#onStreamFrameLost(frame);
       else if (frame.kind === "crypto") crypto.sending.onLost(frame.offset, frame.length);
       else if (frame.kind === "maxData") due.maxData = true;
+      else if (frame.kind === "newCid") this.#parts.cids.onAnnouncementLost(frame.sequence);
+      else if (frame.kind === "retireCid") this.#parts.cids.onRetirementLost(frame.sequence);
       else if (frame.kind === "maxStreams") streams.onGrantLost(frame.unidirectional);
       else if (frame.kind === "rekeyRequest") due.rekeyRequest = Math.max(due.rekeyRequest ?? 0, frame.epoch);
     }

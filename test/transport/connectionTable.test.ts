@@ -22,7 +22,7 @@ function parked(i: number, live = true): Entry {
     connection,
     protection: undefined as unknown as PacketProtection,
     role: "initiator",
-    ...{ peerId: `peer ${i % 5000}`, peerStatic: none, exporter: none, psk: none, since: 0, live },
+    ...{ peerId: `peer ${i % 5000}`, peerStatic: none, exporter: none, psk: none, since: 0, live, heard: live },
     cids: new Set([cidKey(random.bytes(8))]),
     resetToken: random.bytes(16),
   };
