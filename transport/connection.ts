@@ -1,6 +1,7 @@
 import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
 import { type CloseInfo, Closing } from "./closing.js";
 import { ConnectionFrames } from "./connectionFrames.js";
+import { cidKey } from "./connectionId.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
 import type { DatagramPool } from "./datagramPool.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
@@ -12,6 +13,7 @@ import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
+import type { SpareCids } from "./spareCids.js";
 import type { Stream } from "./stream.js";
 
 export interface ConnectionOptions {
@@ -21,6 +23,7 @@ export interface ConnectionOptions {
   readonly local: TransportParameters;
   readonly peer: TransportParameters;
   readonly path: Address;
+  readonly cids: SpareCids;
   readonly random: RandomSource;
   readonly now: Instant;
   readonly initialRttMs?: number | undefined;
@@ -30,6 +33,8 @@ export interface ConnectionOptions {
   readonly keepAlive?: boolean;
   /** Shared by all connections of one socket. */
   readonly pool: DatagramPool;
+  /** A command left something to send, or to forget: `nextDatagram` wants to be asked. */
+  readonly onWork?: () => void;
 }
 
 export type ConnectionEvent =
@@ -40,6 +45,8 @@ export type ConnectionEvent =
   | { readonly type: "datagram" }
   | { readonly type: "rekeyed"; readonly epoch: number }
   | { readonly type: "path"; readonly address: Address }
+  /** The peer does not answer where it was: a fresh handshake should be tried beside this connection. */
+  | { readonly type: "suspect" }
   | { readonly type: "closed"; readonly info: CloseInfo };
 
 export interface ConnectionStats {
@@ -106,6 +113,11 @@ export class Connection {
     return this.#confirmed;
   }
 
+  /** Neither end has begun to close it. */
+  get open(): boolean {
+    return this.#closing.open;
+  }
+
   get closed(): boolean {
     return this.#closing.over;
   }
@@ -133,7 +145,7 @@ export class Connection {
       }
       this.#received.packetsReceived++;
       this.#received.bytesReceived += datagram.length;
-      this.#onAuthentic(datagram.length, from, opened, newestBefore, now);
+      this.#onAuthentic(datagram.length, cidKey(datagram, 1), from, opened, newestBefore, now);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       this.#fail(error, now);
@@ -177,7 +189,11 @@ export class Connection {
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
     if (!this.#confirmed) return undefined;
-    if (this.#closing.open) return this.#sender.pathDatagram(now) ?? this.#sender.dataDatagram(now);
+    if (this.#closing.open) {
+      const datagram = this.#sender.pathDatagram(now) ?? this.#sender.dataDatagram(now);
+      if (this.#parts.path.takeSuspect()) this.#events.push({ type: "suspect" });
+      return datagram;
+    }
     const frame = this.#closing.take();
     return frame ? this.#sender.closeDatagram(frame, now) : undefined;
   }
@@ -201,6 +217,7 @@ export class Connection {
   sendDatagram(bytes: Uint8Array): boolean {
     if (!this.#closing.open || bytes.length > this.maxDatagramSize) return false;
     this.#parts.datagramsOut.push(bytes);
+    this.#options.onWork?.();
     return true;
   }
 
@@ -212,6 +229,27 @@ export class Connection {
   rekey(): void {
     this.#options.rekey.request();
     this.#syncRekey();
+    this.#options.onWork?.();
+  }
+
+  /** Our own network changed: from now on under a connection ID that nobody has seen, if the peer is still there. */
+  networkChanged(now: Instant): void {
+    this.#parts.cids.change();
+    this.#parts.path.verify(now);
+    this.#onPathMoved(false);
+    this.#options.onWork?.();
+  }
+
+  /**
+   * The device slept. What was due meanwhile was nobody's fault: silence is counted from now, keys have aged by `hiddenMs`
+   * (time during which `now` stood still), and at `askAt` the peer is asked whether it is still there.
+   */
+  resume(now: Instant, hiddenMs: number, askAt: Instant): void {
+    if (!this.#closing.open || !this.#confirmed) return;
+    this.#idle.onReceived(now);
+    this.#options.rekey.age(hiddenMs, now);
+    this.#parts.path.verify(askAt);
+    this.#options.onWork?.();
   }
 
   /** Orderly end with an application's code and reason (at most 256 bytes of UTF-8). */
@@ -219,11 +257,13 @@ export class Connection {
     const frame: CloseFrame = { application: input.application ?? true, code: input.code, reason: input.reason };
     const error = frame.application || frame.code === 0 ? undefined : new TransportError(frame.code, frame.reason);
     this.#closing.start(frame, error, now, this.#pto);
+    this.#options.onWork?.();
   }
 
   /** The end without a word to the peer. */
   abort(error: TransportError): void {
     this.#closing.abandon(error);
+    this.#options.onWork?.();
   }
 
   stats(): ConnectionStats {
@@ -250,6 +290,7 @@ export class Connection {
 
   #onAuthentic(
     size: number,
+    dcid: number,
     from: Address,
     opened: { packetNumber: number; epoch: number; payload: Uint8Array },
     newestBefore: number,
@@ -263,18 +304,24 @@ export class Connection {
     this.#idle.onReceived(now);
     if (!this.#confirmed) {
       this.#confirmed = true;
+      this.#parts.cids.offer();
       this.#events.push({ type: "confirmed" });
     }
     this.#options.rekey.onPacketOpened(opened.epoch, size, now, this.#pto);
     this.#frames.begin(from, now);
     const eliciting = parseFrames(opened.payload, this.#frames);
     acks.onReceived(opened.packetNumber, eliciting, now, rtt.smoothed);
-    if (this.#options.role === "responder") path.onPacket(from, size, opened.packetNumber > newestBefore, now);
+    const newest = opened.packetNumber > newestBefore;
+    if (this.#options.role === "responder") {
+      path.onPacket(from, size, newest, now);
+      if (newest) this.#parts.cids.onArrival(dcid);
+    }
     this.#frames.finish(now, this.#onPathMoved);
     this.#syncRekey();
   }
 
   readonly #onPathMoved = (sameHost: boolean): void => {
+    this.#parts.cids.onMoved();
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;
     const fresh = new NewReno(this.#maxDatagram);
@@ -288,6 +335,7 @@ export class Connection {
     if (receiveWindow.updateDue) due.maxData = true;
     this.#writer.noteStream(stream);
     streams.forgetIfSettled(stream);
+    this.#options.onWork?.();
   }
 
   #syncRekey(): void {

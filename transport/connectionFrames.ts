@@ -121,7 +121,15 @@ export class ConnectionFrames implements FrameSink {
   }
 
   onPathResponse(token: Uint8Array): void {
-    this.#moved = this.#parts.path.onResponse(token) ?? this.#moved;
+    this.#moved = this.#parts.path.onResponse(token, this.#from) ?? this.#moved;
+  }
+
+  onNewConnectionId(sequence: number, retirePrior: number, cid: Uint8Array, token: Uint8Array): void {
+    this.#parts.cids.onNew(sequence, retirePrior, cid, token);
+  }
+
+  onRetireConnectionId(sequence: number): void {
+    this.#parts.cids.onRetire(sequence);
   }
 
   onClose(frame: CloseFrame): void {

@@ -11,6 +11,7 @@ import { PathValidation } from "./pathValidation.js";
 import { Recovery } from "./recovery.js";
 import { RttEstimator } from "./rtt.js";
 import { SendQueue } from "./sendQueue.js";
+import type { SpareCids } from "./spareCids.js";
 import type { Stream } from "./stream.js";
 import { StreamTable } from "./streamTable.js";
 
@@ -33,6 +34,7 @@ export interface ConnectionParts {
   readonly datagramsIn: DatagramQueue;
   readonly crypto: CryptoStream;
   readonly path: PathValidation;
+  readonly cids: SpareCids;
   /** Small things to say in the next packet. */
   readonly due: { ping: boolean; maxData: boolean; rekeyRequest: number | undefined; pathResponses: PathResponse[] };
 }
@@ -48,6 +50,7 @@ export function createParts(input: {
   readonly peer: TransportParameters;
   readonly path: Address;
   readonly random: RandomSource;
+  readonly cids: SpareCids;
   readonly maxDatagram: number;
   readonly initialRttMs?: number | undefined;
   /** Somebody wrote to, read from or ended a stream. */
@@ -86,6 +89,7 @@ export function createParts(input: {
     datagramsIn: new DatagramQueue(),
     crypto: new CryptoStream(),
     path: new PathValidation(input.path, input.random),
+    cids: input.cids,
     due: { ping: false, maxData: false, rekeyRequest: undefined, pathResponses: [] },
   };
 }

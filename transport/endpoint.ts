@@ -1,9 +1,11 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
+import { compareBytes } from "#kernel/bytes.js";
 import type { HandfastError } from "#kernel/errors.js";
 import type { Address, Instant, Machine, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
 import { type Accepted, Acceptor, type InitDrops, type Lookup } from "./acceptor.js";
 import { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
+import { ConnectionTable, type Entry } from "./connectionTable.js";
 import { DatagramPool } from "./datagramPool.js";
 import { Dial, type DialResult, drawCid } from "./dial.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
@@ -14,13 +16,19 @@ import { type PacketDrops, PacketProtection } from "./packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
 import { Rekey } from "./rekey.js";
 import type { RekeyLimits } from "./rekeyLimits.js";
+import { SpareCids } from "./spareCids.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
-/** Longer than a Response is repeated from the cache: who gets the last repetition must still find its connection. */
-const HALF_OPEN_MS = 15_000;
 const HALF_OPEN_PER_BOND = 2;
 const HALF_OPEN_ALL = 1024;
+/** The top two bits of a datagram: PROTOCOL.md §1. */
+const DATA = 1;
+const HANDSHAKE = 3;
 const INIT = 0;
+const ASLEEP_MS = 5_000;
+const RESUME_SPACING_MS = 10;
+/** Two dials that cross within this time are one wish. */
+const CROSSING_MS = 10_000;
 
 export interface EndpointOptions {
   readonly crypto: Crypto;
@@ -81,28 +89,14 @@ export interface EndpointDrops extends InitDrops, PacketDrops {
   unexpected: number;
 }
 
-interface Entry {
-  readonly connection: Connection;
-  readonly protection: PacketProtection;
-  readonly key: number;
-  readonly peerId: string;
-  readonly peerStatic: Uint8Array;
-  readonly exporter: Uint8Array;
-  readonly psk: Uint8Array;
-  readonly copied: boolean;
-  readonly resetToken: Uint8Array | undefined;
-  readonly since: Instant;
-  /** The peer has proved itself and the application knows. */
-  live: boolean;
-  held: boolean;
-}
-
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
 export class Endpoint implements Machine {
   readonly #options: EndpointOptions;
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new ConnectionTable();
+  /** Connections that may not send yet: ConnectOptions.hold. */
+  readonly #held = new Map<Connection, Entry>();
   readonly #dials = new Map<
     number,
     { readonly handle: number; readonly dial: Dial; readonly options: ConnectOptions }
@@ -124,7 +118,7 @@ export class Endpoint implements Machine {
         own: options.identity,
         parameters: this.#parameters,
         newCid: () => this.#newCid(),
-        halfOpen: () => this.#halfOpen().length,
+        halfOpen: () => this.#entries.halfOpen,
       });
     }
   }
@@ -159,52 +153,66 @@ export class Endpoint implements Machine {
 
   /** A held connection may send from now on. */
   release(connection: Connection): void {
-    const entry = this.#entryOf(connection);
-    if (entry) entry.held = false;
+    const entry = this.#held.get(connection);
+    if (!entry) return;
+    this.#held.delete(connection);
+    this.#entries.release(entry);
   }
 
   /** Ends a held connection without a packet: one would count as its confirmation. */
   discard(connection: Connection): void {
     connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
-    const entry = this.#entryOf(connection);
+    const entry = this.#held.get(connection);
     if (entry) this.#forget(entry);
+  }
+
+  /** The adapter saw another network: connections that we dialled ask whether their peer can still be reached. */
+  networkChanged(now: Instant): void {
+    for (const { role, connection } of this.#entries.values()) if (role === "initiator") connection.networkChanged(now);
+  }
+
+  /** The device slept; `hiddenMs`: how much of that `now` does not show. Peers are asked one after the other. */
+  resume(now: Instant, hiddenMs: number): void {
+    let askAt = now;
+    for (const { connection, live } of this.#entries.values()) {
+      if (!live) continue;
+      connection.resume(now, hiddenMs, askAt);
+      askAt += RESUME_SPACING_MS;
+    }
   }
 
   /** Closes every connection of this device at once: its bond is gone. */
   revoke(peerId: string, now: Instant): void {
-    for (const entry of this.#entries.values())
-      if (entry.peerId === peerId) this.#end(entry, TRANSPORT_ERROR.BOND_REVOKED, "this device was forgotten", now);
+    for (const entry of this.#entries.ofPeer(peerId))
+      this.#end(entry, TRANSPORT_ERROR.BOND_REVOKED, "this device was forgotten", now);
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
-    if ((datagram[0] ?? 0) >> 6 === 1) this.#receiveData(datagram, from, now);
+    const form = (datagram[0] ?? 0) >> 6;
+    if (form === DATA) this.#receiveData(datagram, from, now);
+    else if (form !== HANDSHAKE) this.#drops.unexpected++;
     else if (handshakeType(datagram) === INIT) this.#receiveInit(datagram, from, now);
     else this.#receiveAnswer(datagram, from, now);
   }
 
   tick(now: Instant): void {
+    // Nobody is so busy: this process, or the whole machine, was stopped.
+    if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
     for (const [key, { handle, dial }] of this.#dials) {
       const result = dial.tick(now);
       if (!result?.error) continue;
       this.#dials.delete(key);
       this.#events.push({ type: "failed", dial: handle, error: result.error });
     }
-    for (const entry of this.#entries.values()) {
-      if (!entry.live && now >= entry.since + HALF_OPEN_MS) this.#forget(entry);
-      else if (!entry.held && (entry.connection.deadline ?? Number.POSITIVE_INFINITY) <= now)
-        entry.connection.tick(now);
-      if (entry.connection.closed) this.#forget(entry);
+    for (let due = this.#entries.takeDue(now); due; due = this.#entries.takeDue(now)) {
+      if (due.expired) this.#forget(due.entry);
+      else due.entry.connection.tick(now);
     }
   }
 
   get deadline(): Instant | undefined {
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = this.#entries.deadline ?? Number.POSITIVE_INFINITY;
     for (const { dial } of this.#dials.values()) earliest = Math.min(earliest, dial.deadline);
-    for (const entry of this.#entries.values()) {
-      if (entry.held) continue;
-      const at = entry.live ? entry.connection.deadline : entry.since + HALF_OPEN_MS;
-      if (at !== undefined) earliest = Math.min(earliest, at);
-    }
     return Number.isFinite(earliest) ? earliest : undefined;
   }
 
@@ -215,9 +223,11 @@ export class Endpoint implements Machine {
       const datagram = dial.nextDatagram(now);
       if (datagram) return datagram;
     }
-    for (const { connection, held } of this.#entries.values()) {
-      const datagram = held ? undefined : connection.nextDatagram(now);
+    for (let entry = this.#entries.active(); entry; entry = this.#entries.active()) {
+      const datagram = entry.connection.nextDatagram(now);
       if (datagram) return datagram;
+      if (entry.connection.closed) this.#forget(entry);
+      else this.#entries.rest(entry);
     }
     return undefined;
   }
@@ -258,21 +268,23 @@ export class Endpoint implements Machine {
     const authentic = entry.connection.receive(datagram, from, now);
     if (!authentic && entry.resetToken && endsWithToken(datagram, entry.resetToken)) this.#onReset(entry);
     if (!entry.live && entry.connection.confirmed) this.#confirm(entry, now);
-    if (entry.connection.closed) this.#forget(entry);
+    else if (authentic && !entry.heard) this.#supersede(entry, now);
+    entry.heard ||= authentic;
+    this.#entries.touch(entry);
   }
 
   #onUnknown(datagram: Uint8Array, from: Address, now: Instant): void {
-    for (const entry of this.#entries.values()) {
-      if (!entry.resetToken || !endsWithToken(datagram, entry.resetToken)) continue;
-      this.#onReset(entry);
+    const reset = this.#entries.byToken(datagram);
+    if (reset) {
+      this.#onReset(reset);
       return;
     }
     this.#drops.unknownConnection++;
     if (!this.#options.accept || !this.#resets.take(sourceKey(from.host), now)) return;
     const { crypto, resetKey, random } = this.#options;
     const token = resetToken(crypto, resetKey, datagram.subarray(1, 9));
-    const reset = buildReset(token, datagram.length, random);
-    if (reset) this.#replies.push({ bytes: reset, to: from });
+    const answer = buildReset(token, datagram.length, random);
+    if (answer) this.#replies.push({ bytes: answer, to: from });
   }
 
   #onReset(entry: Entry): void {
@@ -285,11 +297,11 @@ export class Endpoint implements Machine {
   }
 
   #admit(accepted: Accepted, path: Address, now: Instant): void {
-    const halfOpen = this.#halfOpen();
-    const ofBond = halfOpen.filter((entry) => entry.peerId === accepted.peerId);
-    const oldest =
-      ofBond.length >= HALF_OPEN_PER_BOND ? ofBond[0] : halfOpen.length >= HALF_OPEN_ALL ? halfOpen[0] : undefined;
-    if (oldest) this.#forget(oldest);
+    const crowded = this.#entries.halfOpenOf(accepted.peerId) >= HALF_OPEN_PER_BOND;
+    if (crowded || this.#entries.halfOpen >= HALF_OPEN_ALL) {
+      const oldest = this.#entries.oldestHalfOpen(crowded ? accepted.peerId : undefined);
+      if (oldest) this.#forget(oldest);
+    }
     this.#open({ ...accepted, role: "responder", path, rttMs: undefined }, now);
   }
 
@@ -320,7 +332,9 @@ export class Endpoint implements Machine {
     // Of a copy the server learns by our first packet; nobody gets this connection, and the server ends it.
     if (result.copied) this.#alarm(entry, handle);
     else this.#goLive(entry, handle);
-    entry.held = options.hold === true && !result.copied;
+    if (options.hold !== true || result.copied) return;
+    this.#entries.hold(entry);
+    this.#held.set(entry.connection, entry);
   }
 
   #open(
@@ -337,31 +351,42 @@ export class Endpoint implements Machine {
       exporter: noise.exporter,
       ...(rekeyLimits && { limits: rekeyLimits }),
     });
+    const spareCids = this.#spareCids(keyed, () => entry);
     const connection = new Connection({
       ...{ role, protection, rekey, local, peer, path, random, now },
       pool: this.#pool,
       keepAlive: keepAlive && !copied,
+      cids: spareCids,
+      onWork: () => this.#entries.touch(entry),
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });
+    const cids = new Set([cidKey(localCid)]);
     const token = role === "initiator" ? peer.resetToken : undefined;
-    const key = cidKey(localCid);
-    const entry = {
-      connection,
-      protection,
-      key,
-      peerId,
-      peerStatic,
-      exporter,
-      psk,
-      copied,
-      resetToken: token,
-      since: now,
-      live: false,
-      held: false,
+    const entry: Entry = {
+      ...{ connection, protection, role, peerId, peerStatic, exporter, psk, copied, cids },
+      ...{ resetToken: token, since: now, live: false, heard: false, held: false },
     };
-    this.#entries.set(key, entry);
+    this.#entries.add(entry);
+    if (role === "initiator") spareCids.offer();
     return entry;
+  }
+
+  #spareCids(keyed: Pick<Accepted, "localCid" | "remoteCid" | "peer">, entry: () => Entry): SpareCids {
+    const { crypto, resetKey } = this.#options;
+    return new SpareCids({
+      ...{ localCid: keyed.localCid, remoteCid: keyed.remoteCid, peerLimit: keyed.peer.activeCids },
+      allocate: () => {
+        const cid = this.#newCid();
+        this.#entries.addCid(entry(), cidKey(cid));
+        return { cid, token: resetToken(crypto, resetKey, cid) };
+      },
+      release: (cid) => this.#entries.deleteCid(entry(), cidKey(cid)),
+      onRemote: ({ cid, token }) => {
+        entry().protection.remoteCid = cid;
+        this.#entries.setToken(entry(), token);
+      },
+    });
   }
 
   /** The client's first data packet came: only now may it replace an older connection. */
@@ -372,27 +397,48 @@ export class Endpoint implements Machine {
       return;
     }
     this.#endOlder(entry);
-    for (const other of this.#entries.values())
-      if (other !== entry && other.live && other.peerId === entry.peerId)
+    this.#supersede(entry, now);
+    if (entry.connection.open) this.#goLive(entry, undefined);
+  }
+
+  /** The peer has proved that it holds this connection: older ones of the same bond end. */
+  #supersede(entry: Entry, now: Instant): void {
+    for (const other of this.#entries.ofPeer(entry.peerId)) {
+      if (other === entry || !other.live || !other.connection.open) continue;
+      if (this.#crosses(entry, other, now)) this.#endCrossing(entry, other, now);
+      else if (other.since <= entry.since)
         this.#end(other, TRANSPORT_ERROR.REPLACED, "the device has connected anew", now);
-    this.#goLive(entry, undefined);
+    }
+  }
+
+  /** Both devices have dialled at the same time: PROTOCOL.md §2. */
+  #crosses(a: Entry, b: Entry, now: Instant): boolean {
+    return a.role !== b.role && now - Math.min(a.since, b.since) < CROSSING_MS;
+  }
+
+  /** Of two connections that cross, both ends keep the one that the smaller static key has dialled. */
+  #endCrossing(a: Entry, b: Entry, now: Instant): void {
+    const oursWins = compareBytes(this.#options.identity.public, a.peerStatic) < 0;
+    const loser = (a.role === "initiator") === oursWins ? b : a;
+    this.#entries.setLive(loser);
+    this.#end(loser, TRANSPORT_ERROR.DUPLICATE_DIAL, "both devices have dialled, the other connection stays", now);
   }
 
   /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 3. */
   #endOlder(entry: Entry): void {
-    for (const other of this.#entries.values()) {
+    for (const other of this.#entries.ofPeer(entry.peerId)) {
       if (other === entry) return;
-      if (!other.live && other.peerId === entry.peerId) this.#forget(other);
+      if (!other.live) this.#forget(other);
     }
   }
 
   #alarm(entry: Entry, dial: number | undefined): void {
-    entry.live = true;
+    this.#entries.setLive(entry);
     this.#events.push({ type: "copied", peerId: entry.peerId, peerStatic: entry.peerStatic, dial });
   }
 
   #goLive(entry: Entry, dial: number | undefined): void {
-    entry.live = true;
+    this.#entries.setLive(entry);
     const { connection, peerId, peerStatic, exporter, psk } = entry;
     this.#events.push({ type: "connected", connection, peerId, peerStatic, exporter, psk, dial });
   }
@@ -403,18 +449,11 @@ export class Endpoint implements Machine {
   }
 
   #forget(entry: Entry): void {
-    if (!this.#entries.delete(entry.key)) return;
+    if (!this.#entries.delete(entry)) return;
+    this.#held.delete(entry.connection);
     const { drops } = entry.protection;
+    entry.protection.erase();
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
-  }
-
-  #entryOf(connection: Connection): Entry | undefined {
-    for (const entry of this.#entries.values()) if (entry.connection === connection) return entry;
-    return undefined;
-  }
-
-  #halfOpen(): Entry[] {
-    return [...this.#entries.values()].filter((entry) => !entry.live);
   }
 
   #newCid(): Uint8Array {

@@ -19,6 +19,8 @@ export const FRAME = {
   STREAM_DATA_BLOCKED: 0x15,
   STREAMS_BLOCKED_BIDI: 0x16,
   STREAMS_BLOCKED_UNI: 0x17,
+  NEW_CONNECTION_ID: 0x18,
+  RETIRE_CONNECTION_ID: 0x19,
   PATH_CHALLENGE: 0x1a,
   PATH_RESPONSE: 0x1b,
   CONNECTION_CLOSE: 0x1c,
@@ -64,6 +66,8 @@ export interface FrameSink {
   onMaxData(limit: number): void;
   onMaxStreamData(id: number, limit: number): void;
   onMaxStreams(unidirectional: boolean, limit: number): void;
+  onNewConnectionId(sequence: number, retirePrior: number, cid: Uint8Array, token: Uint8Array): void;
+  onRetireConnectionId(sequence: number): void;
   onPathChallenge(token: Uint8Array): void;
   onPathResponse(token: Uint8Array): void;
   onClose(frame: CloseFrame): void;
@@ -140,6 +144,10 @@ function parseControl(type: number, reader: ByteReader, sink: FrameSink): void {
     case FRAME.STREAMS_BLOCKED_UNI:
       reader.varint();
       return;
+    case FRAME.NEW_CONNECTION_ID:
+      return sink.onNewConnectionId(reader.varint(), reader.varint(), reader.take(8), reader.take(16));
+    case FRAME.RETIRE_CONNECTION_ID:
+      return sink.onRetireConnectionId(reader.varint());
     case FRAME.PATH_CHALLENGE:
       return sink.onPathChallenge(reader.take(8));
     case FRAME.PATH_RESPONSE:

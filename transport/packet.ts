@@ -42,7 +42,8 @@ interface Epoch {
  */
 export class PacketProtection {
   readonly drops: PacketDrops = { short: 0, epoch: 0, duplicate: 0, forged: 0 };
-  readonly #remoteCid: Uint8Array;
+  /** The peer's connection ID that packets are sent to. */
+  remoteCid: Uint8Array;
   readonly #random: RandomSource;
   readonly #window = new ReplayWindow();
   #previous: Epoch | undefined;
@@ -57,7 +58,7 @@ export class PacketProtection {
 
   constructor(input: { readonly keys: TrafficKeys; readonly remoteCid: Uint8Array; readonly random: RandomSource }) {
     this.#current = { number: 0, keys: input.keys, lowest: Number.POSITIVE_INFINITY };
-    this.#remoteCid = input.remoteCid;
+    this.remoteCid = input.remoteCid;
     this.#random = input.random;
   }
 
@@ -107,7 +108,7 @@ export class PacketProtection {
     const epoch = this.#sendsNext && this.#next ? this.#next : this.#current;
     const { aead, iv, mask } = epoch.keys.send;
     out[offset] = 0x40 | ((epoch.number & 3) << 4) | this.#nextGrease();
-    out.set(this.#remoteCid, offset + DCID_AT);
+    out.set(this.remoteCid, offset + DCID_AT);
     writeNumber(out, offset + NUMBER_AT, packetNumber);
     const payloadAt = offset + DATA_HEADER;
     const header = out.subarray(offset, payloadAt);

@@ -1,4 +1,4 @@
-import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
+import { type Address, type Instant, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { ByteWriter } from "#kernel/varint.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import type { DatagramPool } from "./datagramPool.js";
@@ -88,7 +88,7 @@ export class PacketSender {
     const challenge = path.challenge(now, this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs));
     if (!challenge) return undefined;
     const sent = this.#pathFrame(FRAME.PATH_CHALLENGE, challenge.token, challenge.to, challenge.room, now);
-    path.onChallengeSent(sent.bytes.length);
+    path.onChallengeSent(challenge.token, sent.bytes.length);
     return sent;
   }
 
@@ -98,7 +98,12 @@ export class PacketSender {
     out.put(token);
     // RFC 9000 §8.2.1: padded, so that the path is proved for full packets too, as far as the address may be answered.
     if (room >= PATH_DATAGRAM) out.pad(out.end);
-    return this.#seal(out, undefined, to, now);
+    const { protection } = this.#options;
+    const usual = protection.remoteCid;
+    if (!sameAddress(to, this.#parts.path.current)) protection.remoteCid = this.#parts.cids.probing;
+    const datagram = this.#seal(out, undefined, to, now);
+    protection.remoteCid = usual;
+    return datagram;
   }
 
   closeDatagram(frame: CloseFrame, now: Instant): OutgoingDatagram {

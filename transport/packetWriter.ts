@@ -9,6 +9,7 @@ const MIN_STREAM_DATA = 32;
 /** A writer that waits is told when less than this is left to send. */
 const LOW_WATER = 128 * 1024;
 const NONE: readonly Stream[] = [];
+const MAX_CID_FRAME = 64;
 
 /** Fills packets with frames: keys first, then control, datagrams, streams by priority. */
 export class PacketWriter {
@@ -37,6 +38,7 @@ export class PacketWriter {
     if (restricted) return false;
     return (
       due.maxData ||
+      this.#parts.cids.due ||
       datagramsOut.size > 0 ||
       this.#streamControlDue() ||
       this.#parts.sendQueue.next(this.#canSendStream) !== undefined
@@ -84,6 +86,7 @@ export class PacketWriter {
 
   #control(out: ByteWriter, frames: SentFrame[], now: Instant): void {
     const { due, receiveWindow, streams, rtt } = this.#parts;
+    this.#cids(out, frames);
     if (due.maxData) {
       writeNumbers(out, FRAME.MAX_DATA, receiveWindow.announce(now, rtt.smoothed));
       frames.push({ kind: "maxData" });
@@ -94,6 +97,21 @@ export class PacketWriter {
       const type = unidirectional ? FRAME.MAX_STREAMS_UNI : FRAME.MAX_STREAMS_BIDI;
       writeNumbers(out, type, streams.grant(unidirectional));
       frames.push({ kind: "maxStreams", unidirectional });
+    }
+  }
+
+  #cids(out: ByteWriter, frames: SentFrame[]): void {
+    const { cids } = this.#parts;
+    while (cids.due && out.remaining >= MAX_CID_FRAME) {
+      const fresh = cids.takeAnnouncement();
+      const sequence = fresh?.sequence ?? cids.takeRetirement() ?? 0;
+      writeNumbers(out, fresh ? FRAME.NEW_CONNECTION_ID : FRAME.RETIRE_CONNECTION_ID, sequence);
+      if (fresh) {
+        out.varint(0); // we ask for none to be retired
+        out.put(fresh.cid);
+        out.put(fresh.token);
+      }
+      frames.push({ kind: fresh ? "newCid" : "retireCid", sequence });
     }
   }
 
@@ -191,6 +209,9 @@ export class PacketWriter {
         case "crypto":
           crypto.sending.onAcked(frame.offset, frame.length);
           break;
+        case "newCid":
+          this.#parts.cids.onAnnouncementAcked(frame.sequence);
+          break;
         case "ack":
           acks.onAckAcked(frame.largest);
           break;
@@ -206,6 +227,8 @@ export class PacketWriter {
       if ("id" in frame) this.#onStreamFrameLost(frame);
       else if (frame.kind === "crypto") crypto.sending.onLost(frame.offset, frame.length);
       else if (frame.kind === "maxData") due.maxData = true;
+      else if (frame.kind === "newCid") this.#parts.cids.onAnnouncementLost(frame.sequence);
+      else if (frame.kind === "retireCid") this.#parts.cids.onRetirementLost(frame.sequence);
       else if (frame.kind === "maxStreams") streams.onGrantLost(frame.unidirectional);
       else if (frame.kind === "rekeyRequest") due.rekeyRequest = Math.max(due.rekeyRequest ?? 0, frame.epoch);
     }

@@ -15,6 +15,8 @@ export interface TransportParameters {
   readonly maxStreamsBidi: number;
   readonly maxStreamsUni: number;
   readonly maxAckDelayMs: number;
+  /** How many connection IDs of the peer's we keep, at least 2. */
+  readonly activeCids: number;
   /** Largest DATAGRAM frame payload; 0: none. */
   readonly maxDatagram: number;
   /** 16 bytes, from the responder: ends a connection that it has forgotten. */
@@ -43,6 +45,7 @@ export const NO_PARAMETERS: TransportParameters = {
   maxStreamsBidi: 0,
   maxStreamsUni: 0,
   maxAckDelayMs: 25,
+  activeCids: 2,
   maxDatagram: 0,
 };
 
@@ -55,6 +58,7 @@ export const DEFAULT_PARAMETERS: TransportParameters = {
   maxStreamDataBidiLocal: 256 * 1024,
   maxStreamDataBidiRemote: 256 * 1024,
   maxStreamDataUni: 256 * 1024,
+  activeCids: 4,
   maxStreamsBidi: 128,
   maxStreamsUni: 128,
   maxDatagram: 65_000,
@@ -70,6 +74,7 @@ const NUMBERS = [
   [0x08, "maxStreamsBidi"],
   [0x09, "maxStreamsUni"],
   [0x0b, "maxAckDelayMs"],
+  [0x0e, "activeCids"],
   [0x20, "maxDatagram"],
 ] as const;
 const BYTES = [
@@ -84,6 +89,7 @@ const BOND_COPIED = 0x49;
 const HINT = 8;
 const MAX_HINTS = 8;
 const MIN_UDP_PAYLOAD = 1200;
+const MIN_CIDS = 2;
 const MAX_STREAMS = 2 ** 50;
 const MAX_ACK_DELAY_MS = 2 ** 14;
 
@@ -128,6 +134,7 @@ export function decodeParameters(bytes: Uint8Array): TransportParameters {
   const parameters = { ...NO_PARAMETERS, ...found };
   if (parameters.maxUdpPayload < MIN_UDP_PAYLOAD) throw invalid("datagrams below 1200 bytes");
   if (Math.max(parameters.maxStreamsBidi, parameters.maxStreamsUni) > MAX_STREAMS) throw invalid("too many streams");
+  if (parameters.activeCids < MIN_CIDS) throw invalid("fewer than two connection IDs");
   if (parameters.maxAckDelayMs >= MAX_ACK_DELAY_MS) throw invalid("an ACK delay above 16 s");
   return parameters;
 }

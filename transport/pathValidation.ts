@@ -2,8 +2,12 @@ import { equalConstantTime } from "#kernel/bytes.js";
 import { type Address, type Instant, type RandomSource, sameAddress } from "#kernel/ports.js";
 
 const TRIES = 3;
+/** So many unanswered challenges make us doubt the path: then a fresh handshake should be tried beside it. */
+const SUSPECT_AFTER = 2;
 /** RFC 9000 §8.1: to an address that has proved nothing, at most three times what came from it. */
 const AMPLIFICATION = 3;
+/** Somebody who copies our peer's packets from other addresses must not push out the one that is real. */
+const MAX_PROBES = 4;
 
 interface Probe {
   readonly address: Address;
@@ -21,7 +25,9 @@ interface Probe {
 export class PathValidation {
   readonly #random: RandomSource;
   #current: Address;
-  #probe: Probe | undefined;
+  /** Newest first. */
+  readonly #probes: Probe[] = [];
+  #suspectDue = false;
 
   constructor(current: Address, random: RandomSource) {
     this.#current = current;
@@ -33,40 +39,69 @@ export class PathValidation {
   }
 
   get deadline(): Instant | undefined {
-    return this.#probe?.nextAt;
+    let earliest: Instant | undefined;
+    for (const probe of this.#probes) earliest = Math.min(earliest ?? probe.nextAt, probe.nextAt);
+    return earliest;
   }
 
   /** An authenticated packet came from `from`. `newest`: it has the highest number so far. */
   onPacket(from: Address, bytes: number, newest: boolean, now: Instant): void {
     if (sameAddress(from, this.#current)) return;
-    if (this.#probe && sameAddress(this.#probe.address, from)) this.#probe.received += bytes;
-    else if (newest)
-      this.#probe = { address: from, token: this.#random(8), received: bytes, sent: 0, tries: 0, nextAt: now };
+    const known = this.#probes.find((probe) => sameAddress(probe.address, from));
+    if (known) known.received += bytes;
+    else if (newest) this.#begin(from, bytes, now);
+  }
+
+  /** Our own network changed, or we slept: is the peer still where it was? Asks at `at`. */
+  verify(at: Instant): void {
+    if (!this.#probes.some((probe) => sameAddress(probe.address, this.#current)))
+      this.#begin(this.#current, Number.POSITIVE_INFINITY, at);
+  }
+
+  #begin(address: Address, received: number, nextAt: Instant): void {
+    this.#probes.unshift({ address, token: this.#random(8), received, sent: 0, tries: 0, nextAt });
+    if (this.#probes.length > MAX_PROBES) this.#probes.pop();
   }
 
   /** The challenge to send now, if one is due: `room` is how many bytes its datagram may have. */
   challenge(now: Instant, ptoMs: number): { to: Address; token: Uint8Array; room: number } | undefined {
-    const probe = this.#probe;
-    if (!probe || now < probe.nextAt) return undefined;
-    if (probe.tries === TRIES) {
-      this.#probe = undefined;
-      return undefined;
+    for (const probe of [...this.#probes]) {
+      if (now < probe.nextAt) continue;
+      if (probe.tries === SUSPECT_AFTER && sameAddress(probe.address, this.#current)) this.#suspectDue = true;
+      if (probe.tries === TRIES) {
+        this.#probes.splice(this.#probes.indexOf(probe), 1);
+        continue;
+      }
+      probe.nextAt = now + ptoMs;
+      probe.tries++;
+      const room = probe.received * AMPLIFICATION - probe.sent;
+      if (room > 0) return { to: probe.address, token: probe.token, room };
     }
-    probe.nextAt = now + ptoMs;
-    probe.tries++;
-    const room = probe.received * AMPLIFICATION - probe.sent;
-    return room > 0 ? { to: probe.address, token: probe.token, room } : undefined;
+    return undefined;
   }
 
-  onChallengeSent(bytes: number): void {
-    if (this.#probe) this.#probe.sent += bytes;
+  onChallengeSent(token: Uint8Array, bytes: number): void {
+    const probe = this.#probes.find((one) => one.token === token);
+    if (probe) probe.sent += bytes;
   }
 
-  /** Returns the new address when the token proves it, and whether only the port changed. */
-  onResponse(token: Uint8Array): { address: Address; sameHost: boolean } | undefined {
-    const probe = this.#probe;
-    if (!probe || !equalConstantTime(probe.token, token)) return undefined;
-    this.#probe = undefined;
+  /** True once when the peer's address does not answer. */
+  takeSuspect(): boolean {
+    const due = this.#suspectDue;
+    this.#suspectDue = false;
+    return due;
+  }
+
+  /**
+   * Returns the new address if the token proves one, and whether only its port is new. The answer has to come from there:
+   * otherwise a copier could have our peer answer the challenge that it caused.
+   */
+  onResponse(token: Uint8Array, from: Address): { address: Address; sameHost: boolean } | undefined {
+    const probe = this.#probes.find((one) => equalConstantTime(one.token, token));
+    if (!probe || !sameAddress(probe.address, from)) return undefined;
+    // Whatever else was asked about is older, or a copy: its packets will say so again if it is real.
+    this.#probes.length = 0;
+    if (sameAddress(probe.address, this.#current)) return undefined;
     const sameHost = probe.address.host === this.#current.host;
     this.#current = probe.address;
     return { address: probe.address, sameHost };

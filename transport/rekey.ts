@@ -91,6 +91,12 @@ export class Rekey {
     if (epoch === this.#epoch + 1) this.request();
   }
 
+  /** The clock stood still for `hiddenMs` while the keys grew older. */
+  age(hiddenMs: number, now: Instant): void {
+    this.#use.age(hiddenMs);
+    this.#judge(now);
+  }
+
   onPacketSent(bytes: number, now: Instant): void {
     this.#use.count(bytes);
     this.#judge(now);

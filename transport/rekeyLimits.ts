@@ -29,7 +29,7 @@ const JITTER = 0.1;
 /** Counts the use of one epoch. The soft limits are shifted by up to 10 % so that a crowd does not rekey at once. */
 export class EpochUse {
   readonly #limits: RekeyLimits;
-  readonly #began: Instant;
+  #began: Instant;
   readonly #factor: number;
   #bytes = 0;
   #packets = 0;
@@ -44,6 +44,10 @@ export class EpochUse {
   count(bytes: number): void {
     this.#bytes += bytes;
     this.#packets++;
+  }
+
+  age(hiddenMs: number): void {
+    this.#began -= hiddenMs;
   }
 
   countForged(): void {

@@ -14,6 +14,7 @@ export type SentFrame =
   | { readonly kind: "maxData" }
   | { readonly kind: "maxStreams"; readonly unidirectional: boolean }
   | { readonly kind: "maxStreamData" | "resetStream" | "stopSending"; readonly id: number }
+  | { readonly kind: "newCid" | "retireCid"; readonly sequence: number }
   | { readonly kind: "rekeyRequest"; readonly epoch: number }
   | { readonly kind: "ackFrequency" };
 

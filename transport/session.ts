@@ -28,6 +28,8 @@ export interface SessionOptions {
 export interface SessionEvents {
   rekeyed: readonly [{ readonly epoch: number }];
   path: readonly [Address];
+  /** The peer does not answer where it was; a fresh dial beside this session may find it. */
+  suspect: readonly [];
   closed: readonly [CloseInfo];
 }
 
@@ -180,6 +182,9 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
         break;
       case "path":
         this.emit("path", event.address);
+        break;
+      case "suspect":
+        this.emit("suspect");
         break;
       case "closed":
         this.#onClosed(event.info);

@@ -13,6 +13,13 @@ export type SeenFrame =
   | { readonly kind: "datagram"; readonly data: Uint8Array }
   | { readonly kind: "close"; readonly frame: CloseFrame }
   | { readonly kind: "path"; readonly type: number; readonly token: Uint8Array }
+  | {
+      readonly kind: "newCid";
+      readonly sequence: number;
+      readonly retirePrior: number;
+      readonly cid: Uint8Array;
+      readonly token: Uint8Array;
+    }
   | { readonly kind: "numbers"; readonly type: number; readonly values: readonly number[] };
 
 /** Writes down every frame that `parseFrames` finds. PING, PADDING and the BLOCKED frames have no listener. */
@@ -42,6 +49,12 @@ export class RecordingSink implements FrameSink {
   }
   onMaxStreams(unidirectional: boolean, limit: number): void {
     this.#numbers(unidirectional ? FRAME.MAX_STREAMS_UNI : FRAME.MAX_STREAMS_BIDI, limit);
+  }
+  onNewConnectionId(sequence: number, retirePrior: number, cid: Uint8Array, token: Uint8Array): void {
+    this.frames.push({ kind: "newCid", sequence, retirePrior, cid: cid.slice(), token: token.slice() });
+  }
+  onRetireConnectionId(sequence: number): void {
+    this.#numbers(FRAME.RETIRE_CONNECTION_ID, sequence);
   }
   onPathChallenge(token: Uint8Array): void {
     this.frames.push({ kind: "path", type: FRAME.PATH_CHALLENGE, token: token.slice() });

@@ -40,6 +40,11 @@ function write(frame: SeenFrame, out: ByteWriter): void {
     case "close":
       writeClose(out, frame.frame);
       return;
+    case "newCid":
+      writeNumbers(out, FRAME.NEW_CONNECTION_ID, frame.sequence, frame.retirePrior);
+      out.put(frame.cid);
+      out.put(frame.token);
+      return;
     case "path":
       out.u8(frame.type);
       out.put(frame.token);
@@ -81,7 +86,7 @@ const number = (random: SeededRandom): number => {
 
 function randomFrame(random: SeededRandom): SeenFrame {
   const bytes = (): Uint8Array => random.bytes(random.integer(100));
-  const pick = random.integer(12);
+  const pick = random.integer(13);
   switch (pick) {
     case 0: {
       let at = 1 + random.integer(2 ** 40) + 70 * 4096;
@@ -118,10 +123,18 @@ function randomFrame(random: SeededRandom): SeenFrame {
       return { kind: "numbers", type: FRAME.STOP_SENDING, values: [number(random), number(random)] };
     case 9:
       return { kind: "numbers", type: FRAME.MAX_STREAM_DATA, values: [number(random), number(random)] };
+    case 11:
+      return {
+        kind: "newCid",
+        sequence: number(random),
+        retirePrior: number(random),
+        cid: random.bytes(8),
+        token: random.bytes(16),
+      };
     case 10:
       return { kind: "numbers", type: FRAME.REKEY_REQUEST, values: [number(random)] };
     default: {
-      const types = [FRAME.MAX_DATA, FRAME.MAX_STREAMS_BIDI, FRAME.MAX_STREAMS_UNI];
+      const types = [FRAME.MAX_DATA, FRAME.MAX_STREAMS_BIDI, FRAME.MAX_STREAMS_UNI, FRAME.RETIRE_CONNECTION_ID];
       return { kind: "numbers", type: types[random.integer(types.length)] ?? FRAME.MAX_DATA, values: [number(random)] };
     }
   }

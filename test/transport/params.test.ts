@@ -48,6 +48,8 @@ test("every limit holds at its edge", () => {
   refused("03 02 44af");
   assert.equal(decode("0b 02 7fff").maxAckDelayMs, 2 ** 14 - 1);
   refused("0b 04 80004000");
+  assert.equal(decode("0e 01 02").activeCids, 2);
+  refused("0e 01 01");
   assert.equal(decode("08 08 c004000000000000").maxStreamsBidi, 2 ** 50);
   refused("08 08 c004000000000001");
   refused("09 08 c004000000000001");

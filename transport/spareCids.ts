@@ -1,0 +1,161 @@
+import { equalConstantTime } from "#kernel/bytes.js";
+import { cidKey } from "./connectionId.js";
+import { TRANSPORT_ERROR, TransportError } from "./errors.js";
+
+/** Active connection IDs we give a peer, if it takes so many: the one in use and one for the next network. */
+const OFFERED = 2;
+/** Of a peer's: RFC 9000 §5.1.1, as our parameters say. */
+export const ACTIVE_CIDS = 4;
+const MAX_RETIRING = 64;
+
+export interface NewCid {
+  readonly sequence: number;
+  readonly cid: Uint8Array;
+  readonly token: Uint8Array;
+}
+
+export interface SpareCidsOptions {
+  /** The connection IDs of the handshake. */
+  readonly localCid: Uint8Array;
+  readonly remoteCid: Uint8Array;
+  /** How many of ours the peer keeps. */
+  readonly peerLimit: number;
+  /** A new ID of ours that leads here from now on, with its reset token. */
+  readonly allocate: () => { readonly cid: Uint8Array; readonly token: Uint8Array };
+  readonly release: (cid: Uint8Array) => void;
+  /** We send to this ID of the peer's from now on. */
+  readonly onRemote: (remote: { readonly cid: Uint8Array; readonly token: Uint8Array | undefined }) => void;
+}
+
+/** Connection IDs beyond those of the handshake, so that a move to another network cannot be linked: RFC 9000 §5.1, §9.5. */
+export class SpareCids {
+  readonly #options: SpareCidsOptions;
+  readonly #local = new Map<number, Uint8Array>();
+  #issued = 1;
+  #inUseLocal: number;
+  #changeDue = false;
+  #remote: { readonly sequence: number; readonly cid: Uint8Array };
+  readonly #spare = new Map<number, NewCid>();
+  #retiredBelow = 0;
+  readonly #toAnnounce = new Map<number, NewCid>();
+  readonly #unacknowledged = new Map<number, NewCid>();
+  readonly #toRetire = new Set<number>();
+
+  constructor(options: SpareCidsOptions) {
+    this.#options = options;
+    this.#local.set(0, options.localCid);
+    this.#inUseLocal = cidKey(options.localCid);
+    this.#remote = { sequence: 0, cid: options.remoteCid };
+  }
+
+  /** There is a NEW_CONNECTION_ID or RETIRE_CONNECTION_ID to send. */
+  get due(): boolean {
+    return this.#toAnnounce.size > 0 || this.#toRetire.size > 0;
+  }
+
+  /** Offers the peer as many as it should have. Not before it has proved itself. */
+  offer(): void {
+    while (this.#local.size < Math.min(OFFERED, this.#options.peerLimit)) {
+      const fresh = { sequence: this.#issued++, ...this.#options.allocate() };
+      this.#local.set(fresh.sequence, fresh.cid);
+      this.#toAnnounce.set(fresh.sequence, fresh);
+    }
+  }
+
+  /** The newest packet came to this ID of ours. Another one than before: the peer has moved on purpose (RFC 9000 §9.5). */
+  onArrival(key: number): void {
+    if (key === this.#inUseLocal) return;
+    this.#inUseLocal = key;
+    this.#changeDue = true;
+  }
+
+  /** What to send to while the peer's new address is being asked: an ID that the old address has not seen. */
+  get probing(): Uint8Array {
+    if (this.#changeDue) for (const next of this.#spare.values()) return next.cid;
+    return this.#remote.cid;
+  }
+
+  /** The peer is at another address now. */
+  onMoved(): void {
+    if (this.#changeDue) this.change();
+    this.#changeDue = false;
+  }
+
+  /** Sends to another ID of the peer's from now on. False when it has given us none. */
+  change(): boolean {
+    for (const next of this.#spare.values()) {
+      this.#spare.delete(next.sequence);
+      this.#toRetire.add(this.#remote.sequence);
+      this.#remote = next;
+      this.#options.onRemote(next);
+      return true;
+    }
+    return false;
+  }
+
+  takeAnnouncement(): NewCid | undefined {
+    for (const next of this.#toAnnounce.values()) {
+      this.#toAnnounce.delete(next.sequence);
+      this.#unacknowledged.set(next.sequence, next);
+      return next;
+    }
+    return undefined;
+  }
+
+  takeRetirement(): number | undefined {
+    for (const sequence of this.#toRetire) {
+      this.#toRetire.delete(sequence);
+      return sequence;
+    }
+    return undefined;
+  }
+
+  onAnnouncementAcked(sequence: number): void {
+    this.#unacknowledged.delete(sequence);
+  }
+
+  onAnnouncementLost(sequence: number): void {
+    const known = this.#unacknowledged.get(sequence);
+    if (known && this.#local.has(sequence)) this.#toAnnounce.set(sequence, known);
+  }
+
+  onRetirementLost(sequence: number): void {
+    this.#toRetire.add(sequence);
+  }
+
+  /** Throws TransportError. */
+  onNew(sequence: number, retirePrior: number, cid: Uint8Array, token: Uint8Array): void {
+    if (retirePrior > sequence)
+      throw new TransportError(TRANSPORT_ERROR.FRAME_ENCODING_ERROR, "The peer retires an ID that it is giving us.");
+    const known = sequence === this.#remote.sequence ? this.#remote : this.#spare.get(sequence);
+    if (known && !equalConstantTime(known.cid, cid))
+      throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer gave one number to two connection IDs.");
+    this.#retiredBelow = Math.max(this.#retiredBelow, retirePrior);
+    if (!known && sequence > this.#remote.sequence) this.#keep({ sequence, cid: cid.slice(), token: token.slice() });
+    for (const old of this.#spare.keys()) if (old < this.#retiredBelow) this.#drop(old);
+    if (this.#remote.sequence < this.#retiredBelow) this.change();
+    if (this.#spare.size >= ACTIVE_CIDS || this.#toRetire.size > MAX_RETIRING)
+      throw new TransportError(TRANSPORT_ERROR.CONNECTION_ID_LIMIT_ERROR, "The peer gave us too many connection IDs.");
+  }
+
+  /** The peer will not send to this ID of ours any more. Throws TransportError. */
+  onRetire(sequence: number): void {
+    if (sequence >= this.#issued)
+      throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer retires an ID that it never got.");
+    const cid = this.#local.get(sequence);
+    if (!cid) return;
+    this.#local.delete(sequence);
+    this.#options.release(cid);
+    this.offer();
+  }
+
+  #keep(fresh: NewCid): void {
+    if (fresh.sequence < this.#retiredBelow) this.#toRetire.add(fresh.sequence);
+    else this.#spare.set(fresh.sequence, fresh);
+  }
+
+  #drop(sequence: number): void {
+    this.#spare.delete(sequence);
+    this.#toRetire.add(sequence);
+  }
+}
