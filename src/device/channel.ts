@@ -169,6 +169,8 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     if (event.dial !== undefined) this.#dialling.delete(event.dial);
     if (event.type === "failed") dialling?.reject(event.error);
     else if (event.type === "copied") this.#onCopied(event, dialling);
+    // Another dial to the device was quicker, or nobody wants this one any more.
+    else if (event.dial !== undefined && !dialling) this.#endpoint.discard(event.connection);
     else void this.#admit(event, dialling);
   }
 
