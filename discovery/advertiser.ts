@@ -115,7 +115,7 @@ export class Advertiser {
     const { instance, host } = this.#claim;
     const questions = [instance, host].map((name) => ({ name, type: "ANY" }));
     for (const each of this.#interfaces) {
-      const authorities = this.#claim.proposal(each, this.#pairing);
+      const authorities = this.#claim.proposal(each);
       this.#out.push({ kind: "query", packet: { questions, authorities }, interface: each.name });
     }
     this.#probesLeft--;
@@ -151,7 +151,7 @@ export class Advertiser {
   #losesAgainst({ authorities = [] }: DnsPacket, origin: PacketOrigin): boolean {
     const here = this.#interfaces.find(({ name }) => name === origin.interface);
     if (!here || authorities.length === 0) return false;
-    const proposal = this.#claim.proposal(here, this.#pairing);
+    const proposal = this.#claim.proposal(here);
     return [this.#claim.instance, this.#claim.host].some((label) => {
       const theirs = authorities.filter(({ name }) => fold(name) === label);
       // Our own probe, heard on the other interface.

@@ -49,9 +49,9 @@ export class Claim {
     ];
   }
 
-  /** RFC 6762 §8.2: what a probe says we are about to claim; no flush bit, it is not ours yet. */
-  proposal({ subnets }: LocalInterface, pairing: boolean): DnsRecord[] {
-    return this.#unique(subnets, pairing).map(({ flush: _, ...record }) => record);
+  /** RFC 6762 §8.2: what a probe says we are about to claim; no flush bit, it is not ours yet, and no name, the window may close. */
+  proposal({ subnets }: LocalInterface): DnsRecord[] {
+    return this.#unique(subnets, false).map(({ flush: _, ...record }) => record);
   }
 
   /** The keys of all that we may have said under these labels: what comes back from a reflector is no conflict. */

@@ -68,7 +68,7 @@ export class LocalDiscovery {
   /** By the type or subtype they browse. They outlive their listeners, idle, so that the next one knows at once. */
   readonly #browsers = new Map<string, { readonly browser: Browser; readonly listeners: Set<Listener> }>();
   #cancelTimer: (() => void) | undefined;
-  #closed = false;
+  #closed: Promise<void> | undefined;
 
   constructor(options: LocalDiscoveryOptions, link: MulticastLink) {
     this.#options = options;
@@ -134,9 +134,12 @@ export class LocalDiscovery {
   }
 
   /** Says goodbye for every advertisement, then leaves the network. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     this.#cancelTimer?.();
     for (const advertiser of this.#advertisers) advertiser.close();
     await Promise.all([...this.#advertisers].map((advertiser) => this.#flush(advertiser)));

@@ -361,6 +361,21 @@ test("name and application show only while the pairing window is open, and are t
   assert.ok(!JSON.stringify(late).includes(old.instance) && !JSON.stringify(late).includes(old.host));
 });
 
+test("a window that opens and closes while the labels are probed for leaves no name behind", () => {
+  const bench = advertiserOnBench();
+  bench.machine.setPairing(true, 0);
+  const sent = bench.advance(700);
+  assert.equal(sent.length, 3);
+  for (const { message } of sent)
+    for (const record of message.packet.authorities ?? [])
+      if (record.type === "TXT")
+        assert.deepEqual([decodeTxt(record.data)?.name, decodeTxt(record.data)?.pairing], [undefined, false]);
+  bench.machine.setPairing(false, bench.now);
+  const texts = answersOf(bench.advance(20_000)).filter(({ type }) => type === "TXT");
+  assert.equal(texts.length, 4);
+  for (const { data } of texts) assert.equal(decodeTxt(data)?.pairing, false);
+});
+
 test("a stranger sees nothing twice: not across a rotation, not across a change of network", () => {
   const bench = advertiserOnBench(8);
   const changes = [0, 1, 2, 3].map((i) => ({ at: (i * 2 + 1) * 20 * 60_000, to: i % 2 ? [ETH] : [WLAN] }));

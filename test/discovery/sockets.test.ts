@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import process from "node:process";
 import { describe, test } from "node:test";
+import dnsPacket from "dns-packet";
 import { nativeCrypto } from "#crypto/native.node.js";
 import type { Host } from "#discovery/browser.js";
 import type { LocalDiscovery } from "#discovery/localDiscovery.js";
@@ -95,6 +96,33 @@ describe("real sockets on loopback", { concurrency: true }, () => {
       const renamed = await awaitHost(laptop, (host) => host.port === port && host.instance !== instance).found;
       assert.deepEqual(renamed.addresses, ["127.0.0.1"]);
     } finally {
+      await pc.close();
+      await laptop.close();
+    }
+  });
+
+  test("a plain DNS client on a port of its own is answered there", LIMIT, async () => {
+    const pc = await openOnLoopback();
+    const laptop = await openOnLoopback();
+    const client = createSocket("udp4");
+    try {
+      const port = portOf(7);
+      pc.advertise({ port, irk: new Uint8Array(16), name: "PC" });
+      const { instance } = await awaitHost(laptop, (host) => host.port === port).found;
+      client.bind(0, "127.0.0.1");
+      await once(client, "listening");
+      client.setMulticastInterface("127.0.0.1");
+      const answered = once(client, "message") as Promise<[Buffer]>;
+      const question = dnsPacket.encode({ type: "query", id: 4242, questions: [{ name: instance, type: "SRV" }] });
+      client.send(question, 5353, "224.0.0.251");
+      const { id, questions, answers } = dnsPacket.decode((await answered)[0]);
+      assert.deepEqual([id, questions?.[0]?.name], [4242, instance]);
+      assert.deepEqual(
+        answers?.map((answer) => [answer.type, "ttl" in answer && answer.ttl]),
+        [["SRV", 10]],
+      );
+    } finally {
+      client.close();
       await pc.close();
       await laptop.close();
     }
