@@ -263,7 +263,7 @@ export class Connection {
     this.#options.rekey.onPacketOpened(opened.epoch, now, this.#pto);
     this.#frames.begin(from, now);
     const eliciting = parseFrames(opened.payload, this.#frames);
-    acks.onReceived(opened.packetNumber, eliciting, now, rtt.smoothed);
+    acks.onReceived(opened.packetNumber, size, eliciting, now, rtt.smoothed);
     if (this.#options.role === "responder") path.onPacket(from, size, opened.packetNumber > newestBefore, now);
     this.#frames.finish(now, this.#onPathMoved);
     this.#syncRekey();
