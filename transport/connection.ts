@@ -2,11 +2,11 @@ import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/p
 import { type CloseInfo, Closing } from "./closing.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
+import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import type { DatagramPool } from "./datagramPool.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
-import { NewReno } from "./newReno.js";
 import { DATA_OVERHEAD, type PacketProtection } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
@@ -28,6 +28,7 @@ export interface ConnectionOptions {
   readonly maxDatagram?: number;
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
+  readonly congestion?: ControllerName;
   /** Shared by all connections of one socket. */
   readonly pool: DatagramPool;
 }
@@ -51,6 +52,8 @@ export interface ConnectionStats {
   readonly packetsSent: number;
   readonly packetsReceived: number;
   readonly packetsLost: number;
+  /** Of those, packets that arrived after all. */
+  readonly spuriousLosses: number;
   readonly epoch: number;
   readonly streams: number;
 }
@@ -230,6 +233,7 @@ export class Connection {
       window: congestion.window,
       bytesInFlight: recovery.bytesInFlight,
       packetsLost: recovery.lostPackets,
+      spuriousLosses: recovery.spuriousLosses,
       epoch: this.#options.protection.sendEpoch,
       streams: streams.size,
     };
@@ -272,7 +276,7 @@ export class Connection {
   readonly #onPathMoved = (sameHost: boolean): void => {
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;
-    const fresh = new NewReno(this.#maxDatagram);
+    const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, this.#maxDatagram);
     this.#parts.congestion = fresh;
     this.#parts.recovery.replaceController(fresh);
   };

@@ -4,6 +4,7 @@ import type { Address, Instant, Machine, OutgoingDatagram, RandomSource } from "
 import { type Accepted, Acceptor, type InitDrops, type Lookup } from "./acceptor.js";
 import { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
+import type { ControllerName } from "./controllers.js";
 import { DatagramPool } from "./datagramPool.js";
 import { Dial, type DialResult, drawCid } from "./dial.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
@@ -37,6 +38,7 @@ export interface EndpointOptions {
   /** UDP payload bytes of a full packet to this address. */
   readonly maxDatagram?: (to: Address) => number;
   readonly keepAlive?: boolean;
+  readonly congestion?: ControllerName;
   readonly rekeyLimits?: RekeyLimits;
 }
 
@@ -293,7 +295,7 @@ export class Endpoint implements Machine {
     keyed: Accepted & { role: "initiator" | "responder"; path: Address; rttMs: number | undefined; noise: NoiseResult },
     now: Instant,
   ): Entry {
-    const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram } = this.#options;
+    const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram, congestion } = this.#options;
     const { role, noise, local, peer, path, peerStatic, psk, peerId, remoteCid, localCid } = keyed;
     const exporter = noise.exporter.slice();
     const protection = new PacketProtection({ keys: trafficKeys(crypto, role, noise), remoteCid, random });
@@ -306,6 +308,7 @@ export class Endpoint implements Machine {
     const connection = new Connection({
       ...{ role, protection, rekey, local, peer, path, random, now, keepAlive },
       pool: this.#pool,
+      ...(congestion && { congestion }),
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });
