@@ -6,12 +6,26 @@ const MAX_RANGES = 64;
 const EAGER_PACKETS = 100;
 const EAGER_EVERY = 2;
 const LAZY_EVERY = 10;
+/** Large packets fill the sender's window, and our socket's buffer, long before ten of them have come. */
+const MAX_UNACKNOWLEDGED_BYTES = 100_000;
+
+/** What the peer asked for with ACK_FREQUENCY (draft-ietf-quic-ack-frequency). */
+export interface AckFrequency {
+  readonly sequence: number;
+  /** So many ack-eliciting packets may stay unacknowledged. */
+  readonly threshold: number;
+  readonly maxDelayMs: number;
+  /** A gap is worth an immediate ACK when it is this far behind the newest packet; 0: never. */
+  readonly reordering: number;
+}
 
 /** Which packets arrived and when to say so: RFC 9000 §13.2. */
 export class Acknowledgements {
   readonly #received = new RangeSet();
   readonly #maxDelayMs: number;
+  #frequency: AckFrequency | undefined;
   #unacknowledged = 0;
+  #unacknowledgedBytes = 0;
   #elicitingTotal = 0;
   #largestAt: Instant = 0;
   #largestEliciting = -1;
@@ -37,24 +51,31 @@ export class Acknowledgements {
   }
 
   /** Records a packet that was authenticated. `smoothedRtt` in ms bounds how long the ACK may wait. */
-  onReceived(number: number, ackEliciting: boolean, now: Instant, smoothedRtt: number): void {
-    if (number > this.largest) this.#largestAt = now;
+  onReceived(number: number, bytes: number, ackEliciting: boolean, now: Instant, smoothedRtt: number): void {
+    const largest = this.largest;
+    if (number > largest) this.#largestAt = now;
     this.#received.add(number);
     this.#received.keepHighest(MAX_RANGES);
     if (!ackEliciting) return;
     this.#pending = true;
     this.#unacknowledged++;
+    this.#unacknowledgedBytes += bytes;
     this.#elicitingTotal++;
-    const every = this.#elicitingTotal <= EAGER_PACKETS ? EAGER_EVERY : LAZY_EVERY;
-    // RFC 9000 §13.2.1: out of order, or just after a gap, the sender must hear at once.
-    const outOfOrder = number < this.#largestEliciting || !this.#received.has(number - 1);
+    const urgent = this.#unacknowledged >= this.#every || this.#unacknowledgedBytes >= MAX_UNACKNOWLEDGED_BYTES;
+    if (urgent || this.#outOfOrder(number, largest)) this.#dueAt = now;
+    else this.#dueAt ??= now + this.#delayMs(smoothedRtt);
     this.#largestEliciting = Math.max(this.#largestEliciting, number);
-    if (this.#unacknowledged >= every || (outOfOrder && number > 0)) this.#dueAt = now;
-    else this.#dueAt ??= now + Math.min(this.#maxDelayMs, Math.max(1, smoothedRtt / 4));
+  }
+
+  /** The newest wish counts; an older one that comes late does not. */
+  onFrequency(frequency: AckFrequency): void {
+    if (this.#frequency && frequency.sequence <= this.#frequency.sequence) return;
+    this.#frequency = frequency;
   }
 
   /** An IMMEDIATE answer is wanted (path frames, probes). */
   expedite(now: Instant): void {
+    this.#pending = this.largest >= 0;
     if (this.#pending) this.#dueAt = now;
   }
 
@@ -71,11 +92,34 @@ export class Acknowledgements {
   onSent(): void {
     this.#pending = false;
     this.#unacknowledged = 0;
+    this.#unacknowledgedBytes = 0;
     this.#dueAt = undefined;
   }
 
   /** The peer has our ACK up to `largest`: what lies below need not be repeated (RFC 9000 §13.2.4). */
   onAckAcked(largest: number): void {
     if (largest > 0) this.#received.remove(0, largest - 1);
+  }
+
+  get #every(): number {
+    if (this.#elicitingTotal <= EAGER_PACKETS) return EAGER_EVERY;
+    return this.#frequency?.threshold ?? LAZY_EVERY;
+  }
+
+  #delayMs(smoothedRtt: number): number {
+    const wanted = this.#frequency?.maxDelayMs ?? Math.max(1, smoothedRtt / 4);
+    return Math.min(this.#maxDelayMs, wanted);
+  }
+
+  /** RFC 9000 §13.2.1: out of order, or just after a gap, the sender must hear at once, unless it said that it reorders. */
+  #outOfOrder(number: number, largestBefore: number): boolean {
+    const reordering = this.#frequency?.reordering ?? 1;
+    if (reordering === 0 || number === 0) return false;
+    if (reordering === 1) return number < this.#largestEliciting || !this.#received.has(number - 1);
+    // A packet is missing that the newest one is now exactly so far ahead of, or fills such a hole.
+    if (number < largestBefore) return largestBefore - number >= reordering;
+    for (let missing = largestBefore - reordering + 1; missing <= number - reordering; missing++)
+      if (missing >= 0 && missing >= (this.#received.min ?? 0) && !this.#received.has(missing)) return true;
+    return false;
   }
 }

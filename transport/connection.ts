@@ -3,11 +3,11 @@ import { type CloseInfo, Closing } from "./closing.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { cidKey } from "./connectionId.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
+import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import type { DatagramPool } from "./datagramPool.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
-import { NewReno } from "./newReno.js";
 import { DATA_OVERHEAD, type PacketProtection } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
@@ -31,6 +31,7 @@ export interface ConnectionOptions {
   readonly maxDatagram?: number;
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
+  readonly congestion?: ControllerName;
   /** Shared by all connections of one socket. */
   readonly pool: DatagramPool;
   /** A command left something to send, or to forget: `nextDatagram` wants to be asked. */
@@ -58,6 +59,8 @@ export interface ConnectionStats {
   readonly packetsSent: number;
   readonly packetsReceived: number;
   readonly packetsLost: number;
+  /** Of those, packets that arrived after all. */
+  readonly spuriousLosses: number;
   readonly epoch: number;
   readonly streams: number;
 }
@@ -275,6 +278,7 @@ export class Connection {
       window: congestion.window,
       bytesInFlight: recovery.bytesInFlight,
       packetsLost: recovery.lostPackets,
+      spuriousLosses: recovery.spuriousLosses,
       epoch: this.#options.rekey.epoch,
       streams: streams.size,
     };
@@ -310,7 +314,7 @@ export class Connection {
     this.#options.rekey.onPacketOpened(opened.epoch, size, now, this.#pto);
     this.#frames.begin(from, now);
     const eliciting = parseFrames(opened.payload, this.#frames);
-    acks.onReceived(opened.packetNumber, eliciting, now, rtt.smoothed);
+    acks.onReceived(opened.packetNumber, size, eliciting, now, rtt.smoothed);
     const newest = opened.packetNumber > newestBefore;
     if (this.#options.role === "responder") {
       path.onPacket(from, size, newest, now);
@@ -324,7 +328,7 @@ export class Connection {
     this.#parts.cids.onMoved();
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;
-    const fresh = new NewReno(this.#maxDatagram);
+    const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, this.#maxDatagram);
     this.#parts.congestion = fresh;
     this.#parts.recovery.replaceController(fresh);
   };

@@ -1,10 +1,10 @@
 import type { Address, RandomSource } from "#kernel/ports.js";
 import { Acknowledgements } from "./acknowledgements.js";
 import type { CongestionController } from "./congestion.js";
+import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import { CryptoStream } from "./cryptoStream.js";
 import { DatagramQueue } from "./datagramQueue.js";
 import { ReceiveWindow, SendCredit } from "./flowControl.js";
-import { NewReno } from "./newReno.js";
 import { Pacer } from "./pacer.js";
 import type { TransportParameters } from "./params.js";
 import { PathValidation } from "./pathValidation.js";
@@ -52,13 +52,14 @@ export function createParts(input: {
   readonly random: RandomSource;
   readonly cids: SpareCids;
   readonly maxDatagram: number;
+  readonly congestion?: ControllerName;
   readonly initialRttMs?: number | undefined;
   /** Somebody wrote to, read from or ended a stream. */
   readonly onStreamChange: (stream: Stream) => void;
 }): ConnectionParts {
   const { local, peer, maxDatagram } = input;
   const rtt = new RttEstimator(input.initialRttMs);
-  const congestion = new NewReno(maxDatagram);
+  const congestion = createController(input.congestion ?? DEFAULT_CONTROLLER, maxDatagram);
   const streams = new StreamTable(
     input.initiator,
     {

@@ -38,13 +38,16 @@ export class DeliveryRate {
       this.#flightStart = packet.sentAt;
       this.#deliveredAt = packet.sentAt;
     }
-    const { number, sentAt, size, frames, probe } = packet;
     return {
-      ...{ number, sentAt, size, frames, probe },
+      number: packet.number,
+      sentAt: packet.sentAt,
+      size: packet.size,
+      frames: packet.frames,
+      probe: packet.probe,
       delivered: this.delivered,
       deliveredAt: this.#deliveredAt,
       flightStart: this.#flightStart,
-      inFlight: inFlightBefore + size,
+      inFlight: inFlightBefore + packet.size,
       lost: this.lost,
       appLimited: this.delivered < this.#appLimitedUntil,
     };

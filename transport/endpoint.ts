@@ -6,6 +6,7 @@ import { type Accepted, Acceptor, type InitDrops, type Lookup } from "./acceptor
 import { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
 import { ConnectionTable, type Entry } from "./connectionTable.js";
+import type { ControllerName } from "./controllers.js";
 import { DatagramPool } from "./datagramPool.js";
 import { Dial, type DialResult, drawCid } from "./dial.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
@@ -45,6 +46,7 @@ export interface EndpointOptions {
   /** UDP payload bytes of a full packet to this address. */
   readonly maxDatagram?: (to: Address) => number;
   readonly keepAlive?: boolean;
+  readonly congestion?: ControllerName;
   readonly rekeyLimits?: RekeyLimits;
 }
 
@@ -341,7 +343,7 @@ export class Endpoint implements Machine {
     keyed: Accepted & { role: "initiator" | "responder"; path: Address; rttMs: number | undefined; noise: NoiseResult },
     now: Instant,
   ): Entry {
-    const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram } = this.#options;
+    const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram, congestion } = this.#options;
     const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, remoteCid, localCid } = keyed;
     const exporter = noise.exporter.slice();
     const protection = new PacketProtection({ keys: trafficKeys(crypto, role, noise), remoteCid, random });
@@ -358,6 +360,7 @@ export class Endpoint implements Machine {
       keepAlive: keepAlive && !copied,
       cids: spareCids,
       onWork: () => this.#entries.touch(entry),
+      ...(congestion && { congestion }),
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });

@@ -5,7 +5,7 @@ const MIN_BURST_PACKETS = 10;
 const MAX_BURST_PACKETS = 64;
 /** Whatever the packets' size: what a receiver's default socket buffer takes while its program is busy. */
 const MIN_BURST_BYTES = 64 * 1024;
-const MAX_BURST_BYTES = 128 * 1024;
+const MAX_BURST_BYTES = 256 * 1024;
 /** Below a Node timer's granularity waiting costs more than it saves. */
 const MIN_WAIT_MS = 1;
 

@@ -121,7 +121,7 @@ export class PacketProtection {
 
   /**
    * Opens a datagram whose DCID is ours. Undefined, and counted, when it is not authentic or was seen before.
-   * Throws TransportError when an authentic packet breaks the rules of epochs. `datagram` stays as it was.
+   * Throws TransportError when an authentic packet breaks the rules of epochs. Only the last TAG bytes of `datagram` stay as they were.
    */
   open(datagram: Uint8Array): OpenedPacket | undefined {
     if (datagram.length < MIN_PACKET) {
@@ -151,7 +151,9 @@ export class PacketProtection {
 
   #decrypt(keys: PacketKeys, number: number, header: Uint8Array, datagram: Uint8Array): Uint8Array | undefined {
     this.#setNonce(keys.iv, number);
-    const payload = keys.aead.open(this.#nonce, header, datagram.subarray(DATA_HEADER));
+    // In place where the back end can. The tag, which may be a reset token (RFC 9000 §10.3), stays as it is.
+    const out = datagram.subarray(DATA_HEADER, datagram.length - TAG);
+    const payload = keys.aead.open(this.#nonce, header, datagram.subarray(DATA_HEADER), out);
     if (!payload) this.drops.forged++;
     return payload;
   }
@@ -183,7 +185,7 @@ export class PacketProtection {
 
   #nextGrease(): number {
     if (this.#greaseAt === this.#grease.length) {
-      this.#grease = this.#random(64);
+      this.#grease = this.#random(512);
       this.#greaseAt = 0;
     }
     return (this.#grease[this.#greaseAt++] ?? 0) & 0x0f;

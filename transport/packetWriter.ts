@@ -182,7 +182,7 @@ export class PacketWriter {
       const waiting = stream.unsent;
       sendCredit.use(stream.sending.copy(run, out));
       if (stream.unsent === 0 || (waiting >= LOW_WATER && stream.unsent < LOW_WATER)) this.writable.add(stream);
-      frames.push({ kind: "stream", id: stream.id, ...run });
+      frames.push({ kind: "stream", id: stream.id, offset: run.offset, length: run.length, fin: run.fin });
       sendQueue.onSent(stream, run.length);
       this.noteStream(stream);
     }

@@ -1,12 +1,13 @@
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
+import { Pieces } from "./pieces.js";
 
-const MAX_GAPS = 1000;
-/** A small piece of a big packet is copied, so that it does not keep the packet in memory. */
-const COPY_BELOW = 0.5;
+const MAX_RUNS = 1000;
 
-interface Piece {
-  readonly offset: number;
-  readonly bytes: Uint8Array;
+/** Bytes that arrived without a hole between them, somewhere above the head. */
+interface Run {
+  readonly start: number;
+  end: number;
+  readonly pieces: Pieces;
 }
 
 /**
@@ -14,10 +15,9 @@ interface Piece {
  * The caller has already checked the end of every piece against flow control, so memory is bounded by that window.
  */
 export class Reassembly {
-  /** Out of order pieces, sorted, disjoint, all above `#head`. */
-  readonly #pieces: Piece[] = [];
-  readonly #ready: Uint8Array[] = [];
-  #readyBytes = 0;
+  /** Out of order bytes, sorted, disjoint, all above `#head`: as many runs as there are holes. */
+  readonly #runs: Run[] = [];
+  readonly #ready = new Pieces();
   /** Offset of the first byte that has not arrived in order. */
   #head = 0;
   #read = 0;
@@ -29,7 +29,7 @@ export class Reassembly {
 
   /** Bytes that `take` can give now. */
   get available(): number {
-    return this.#readyBytes;
+    return this.#ready.bytes;
   }
 
   /** Bytes given out so far. */
@@ -40,91 +40,70 @@ export class Reassembly {
   insert(offset: number, bytes: Uint8Array): void {
     const skip = Math.max(0, this.#head - offset);
     if (skip >= bytes.length) return;
-    const piece = { offset: offset + skip, bytes: own(bytes.subarray(skip)) };
-    if (piece.offset === this.#head && this.#pieces.length === 0) {
-      this.#append(piece.bytes);
+    if (offset + skip === this.#head && this.#runs.length === 0) {
+      this.#ready.push(bytes.subarray(skip));
+      this.#head += bytes.length - skip;
       return;
     }
-    this.#keep(piece);
+    this.#fillHoles(offset, skip, bytes);
     this.#join();
   }
 
-  /** The next bytes in order, one piece at a time up to `most` bytes joined; undefined when there are none. */
+  /** The next bytes in order, pieces joined up to `most` bytes; undefined when there are none. */
   take(most: number): Uint8Array | undefined {
-    const first = this.#ready[0];
-    if (!first) return undefined;
-    let count = 1;
-    let total = first.length;
-    for (; count < this.#ready.length; count++) {
-      const length = this.#ready[count]?.length ?? 0;
-      if (total + length > most) break;
-      total += length;
-    }
-    const parts = this.#ready.splice(0, count);
-    this.#readyBytes -= total;
-    this.#read += total;
-    return parts.length === 1 ? first : joined(parts, total);
+    const bytes = this.#ready.take(most);
+    this.#read += bytes?.length ?? 0;
+    return bytes;
   }
 
   clear(): void {
-    this.#pieces.length = 0;
-    this.#ready.length = 0;
-    this.#readyBytes = 0;
+    this.#runs.length = 0;
+    this.#ready.clear();
   }
 
-  #append(bytes: Uint8Array): void {
-    this.#ready.push(bytes);
-    this.#readyBytes += bytes.length;
-    this.#head += bytes.length;
-  }
-
-  #keep(piece: Piece): void {
-    let at = this.#pieces.length;
-    while (at > 0 && (this.#pieces[at - 1]?.offset ?? 0) > piece.offset) at--;
-    const before = this.#pieces[at - 1];
-    let start = piece.offset;
-    if (before) start = Math.max(start, before.offset + before.bytes.length);
-    const end = piece.offset + piece.bytes.length;
-    // Fill only the holes that this piece covers.
-    const fresh: Piece[] = [];
-    let covered = 0;
+  #fillHoles(offset: number, skip: number, bytes: Uint8Array): void {
+    const end = offset + bytes.length;
+    let start = offset + skip;
+    let at = this.#runs.length;
+    while (at > 0 && (this.#runs[at - 1]?.end ?? 0) > start) at--;
     while (start < end) {
-      const next = this.#pieces[at + covered];
-      const stop = Math.min(end, next?.offset ?? end);
-      if (stop > start)
-        fresh.push({ offset: start, bytes: piece.bytes.subarray(start - piece.offset, stop - piece.offset) });
-      if (!next || next.offset >= end) break;
-      fresh.push(next);
-      covered++;
-      start = next.offset + next.bytes.length;
+      const next = this.#runs[at];
+      if (next && next.start <= start) {
+        start = Math.max(start, next.end);
+        at++;
+        continue;
+      }
+      const stop = Math.min(end, next?.start ?? end);
+      at = this.#place(at, start, bytes.subarray(start - offset, stop - offset));
+      start = stop;
     }
-    this.#pieces.splice(at, covered, ...fresh);
+  }
+
+  /** Puts bytes into the hole before run `at`: at the end of the run before it when they touch. Returns where that hole is now. */
+  #place(at: number, start: number, bytes: Uint8Array): number {
+    const before = this.#runs[at - 1];
+    if (before && before.end === start) {
+      before.pieces.push(bytes);
+      before.end += bytes.length;
+      return at;
+    }
     // RFC 9000 §21.7: a peer that sends every second byte must not make the list grow without end.
-    if (this.#pieces.length > MAX_GAPS)
+    if (this.#runs.length === MAX_RUNS)
       throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer sent a stream in too many pieces.");
+    const run = { start, end: start + bytes.length, pieces: new Pieces() };
+    run.pieces.push(bytes);
+    this.#runs.splice(at, 0, run);
+    return at + 1;
   }
 
   #join(): void {
     let count = 0;
-    for (const piece of this.#pieces) {
-      if (piece.offset !== this.#head) break;
-      this.#append(piece.bytes);
+    for (const run of this.#runs) {
+      if (run.start !== this.#head) break;
+      this.#ready.append(run.pieces);
+      this.#head = run.end;
       count++;
     }
-    if (count > 0) this.#pieces.splice(0, count);
+    if (count > 0) this.#runs.splice(0, count);
   }
-}
-
-function own(bytes: Uint8Array): Uint8Array {
-  return bytes.length < bytes.buffer.byteLength * COPY_BELOW ? bytes.slice() : bytes;
-}
-
-function joined(parts: readonly Uint8Array[], total: number): Uint8Array {
-  const out = new Uint8Array(total);
-  let offset = 0;
-  for (const part of parts) {
-    out.set(part, offset);
-    offset += part.length;
-  }
-  return out;
 }

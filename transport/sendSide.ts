@@ -92,7 +92,10 @@ export class SendSide {
     if (this.#reset) return undefined;
     const sent = this.#buffer.sent;
     const run = this.#buffer.next(room, Math.min(this.#limit, sent + credit));
-    if (run) return { ...run, fin: this.#finished && run.offset + run.length === this.#buffer.written };
+    if (run) {
+      const { offset, length } = run;
+      return { offset, length, fin: this.#finished && offset + length === this.#buffer.written };
+    }
     return this.#finDue && this.#buffer.unsent === 0 ? { offset: sent, length: 0, fin: true } : undefined;
   }
 

@@ -8,8 +8,11 @@ export interface KeyPair {
 export interface Aead {
   /** Writes ciphertext and tag to `out` at `outOffset` (plaintext.length + 16 bytes). `plaintext` may be the same place in `out`. */
   seal(nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, out: Uint8Array, outOffset: number): void;
-  /** The plaintext in a new array, or undefined when the tag does not fit. */
-  open(nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined;
+  /**
+   * The plaintext, or undefined when the tag does not fit. A new array, or `out` (plaintext.length bytes) where the back end can
+   * write there; `out` may be the first bytes of `ciphertext`, and is spoiled when the tag does not fit.
+   */
+  open(nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array, out?: Uint8Array): Uint8Array | undefined;
 }
 
 /** The first 5 bytes of a ChaCha20 block, RFC 9001 §5.4.4: counter and nonce are the 16-byte sample. */

@@ -2,6 +2,7 @@ import { platform } from "node:os";
 import { FileBondStore } from "#bonds/fileStore.node.js";
 import type { BondStore } from "#bonds/store.js";
 import type { Crypto } from "#crypto/crypto.js";
+import { fastestCrypto } from "#crypto/fastest.node.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
 import { Mdns } from "#discovery/mdns.node.js";
@@ -18,6 +19,13 @@ import { Server, type ServerOptions } from "./server.js";
 const LAN_DATAGRAM = 1452;
 const LOOPBACK_DATAGRAM = 16 * 1024;
 
+type BackEnd = "fastest" | "node" | "noble";
+const BACK_ENDS: Readonly<Record<BackEnd, Crypto>> = {
+  fastest: fastestCrypto,
+  node: nativeCrypto,
+  noble: nobleCrypto,
+};
+
 export interface OpenOptions {
   /** What people see on other screens; 1 to 64 bytes, one visible line. */
   readonly name: string;
@@ -29,7 +37,8 @@ export interface OpenOptions {
   readonly port?: number;
   /** Network interfaces to use, by name; by default those of HANDFAST_INTERFACE (`eth0,wlan0`), or all that lead off this machine. */
   readonly interfaces?: readonly string[];
-  readonly crypto?: "node" | "noble";
+  /** All give the same bytes. "fastest", the default: node:crypto, with libsodium's AEAD where the optional package is installed. */
+  readonly crypto?: BackEnd;
   /** Instead of the usual limits of one epoch. */
   readonly rekeyLimits?: Partial<RekeyLimits>;
 }
@@ -55,7 +64,7 @@ async function open<Device>(
       "BAD_NAME",
       "A device name is one visible line of 1 to 64 bytes. Choose another with --name.",
     );
-  const crypto: Crypto = options.crypto === "noble" ? nobleCrypto : nativeCrypto;
+  const crypto: Crypto = BACK_ENDS[options.crypto ?? "fastest"];
   const store = await openStore(options.store);
   try {
     const host = interfaces?.every((each) => each.startsWith("lo")) ? "127.0.0.1" : "0.0.0.0";

@@ -4,9 +4,11 @@ import { test } from "node:test";
 import type { Crypto } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
+import { loadSodiumCrypto } from "#crypto/sodium.node.js";
 import { fromHex, toHex } from "#kernel/bytes.js";
 
-const backEnds: readonly Crypto[] = [nobleCrypto, nativeCrypto];
+const sodium = loadSodiumCrypto();
+const backEnds: readonly Crypto[] = [nobleCrypto, nativeCrypto, ...(sodium ? [sodium] : [])];
 
 for (const crypto of backEnds) {
   test(`${crypto.name}: header mask of RFC 9001 A.5`, () => {

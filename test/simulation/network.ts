@@ -20,6 +20,8 @@ export interface Link {
   readonly queue: number;
   /** Larger datagrams are dropped. */
   readonly mtu: number;
+  /** Everybody who sends to one host shares its rate and its queue. */
+  readonly shared: boolean;
 }
 
 export const GOOD_LINK: Link = {
@@ -33,6 +35,7 @@ export const GOOD_LINK: Link = {
   rate: 0,
   queue: 1024 * 1024,
   mtu: 65_507,
+  shared: false,
 };
 
 /** The link of the acceptance tests: 30 % loss, duplication, reordering. */
@@ -134,9 +137,9 @@ export class SimulatedNetwork {
   }
 
   #queueDelay(length: number, from: Address, to: Address): number | undefined {
-    const { rate, queue } = this.link;
+    const { rate, queue, shared } = this.link;
     if (rate === 0) return 0;
-    const direction = `${key(from)}>${key(to)}`;
+    const direction = shared ? to.host : `${key(from)}>${key(to)}`;
     const now = this.#clock.now();
     const free = Math.max(now, this.#busyUntil.get(direction) ?? 0);
     if ((free - now) * rate > queue) return undefined;

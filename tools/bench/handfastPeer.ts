@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
+import { fastestCrypto } from "#crypto/fastest.node.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
 import { toHex } from "#kernel/bytes.js";
@@ -16,6 +17,11 @@ import { median } from "./figures.js";
 import { type Measured, PAUSE_MS, type Peer, pieces, RANDOM_BYTES, type Work } from "./peer.js";
 
 const SERVER = "server";
+const BACK_ENDS: Readonly<Record<string, Crypto>> = {
+  fastest: fastestCrypto,
+  node: nativeCrypto,
+  noble: nobleCrypto,
+};
 
 /** The channel on real sockets, between two devices whose bond is fixed: `datagram` (bytes), `crypto` ("node", "noble"). */
 export const handfastPeer: Peer = {
@@ -87,7 +93,7 @@ class Host {
   readonly #sessions = new Set<Session>();
 
   static async open(work: Work, name: string, host: string, port: number): Promise<Host> {
-    const crypto = work.settings["crypto"] === "noble" ? nobleCrypto : nativeCrypto;
+    const crypto = BACK_ENDS[String(work.settings["crypto"] ?? "fastest")] ?? fastestCrypto;
     return new Host(await bindUdp({ host, port }), crypto, name, work);
   }
 

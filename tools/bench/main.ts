@@ -5,7 +5,7 @@ import { LOOPBACK, type Place, runPair } from "./pair.js";
 import { print, summarise } from "./report.js";
 import { loopbackTables, type Table } from "./rows.js";
 
-const USAGE = `npm run bench -- [--quick] [--rounds <n>] [--only <part of a title or row>] [--json]
+const USAGE = `npm run bench -- [--quick] [--rounds <n>] [--mib <n>] [--only <part of a title or row>] [--json]
 Moves the same bytes between two processes by Handfast and by what else a user could pick, in turns. Trust the ratios:
 both processes and whatever else runs here share the processors.`;
 
@@ -15,6 +15,7 @@ const { values: options } = parseArgs({
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
     rounds: { type: "string" },
+    mib: { type: "string" },
     only: { type: "string" },
   },
 });
@@ -26,8 +27,9 @@ const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
 for (const table of loopbackTables(options.quick)) await measure(table, LOOPBACK);
 
 /** Rounds go through all rows in turn, so that a busy moment hits every row alike. */
-async function measure(table: Table, place: Place): Promise<void> {
-  const { only } = options;
+async function measure(wanted: Table, place: Place): Promise<void> {
+  const { only, mib } = options;
+  const table = mib ? { ...wanted, work: { ...wanted.work, bytes: Number(mib) * 2 ** 20 } } : wanted;
   const rows = table.rows.filter(({ name }) => !only || table.title.includes(only) || name.includes(only));
   if (rows.length === 0) return;
   const figures = new Map<string, Figure[]>(rows.map(({ name }) => [name, []]));

@@ -1,0 +1,126 @@
+import type { Instant } from "#kernel/ports.js";
+import type { AckReport } from "./congestion.js";
+
+const MIN_RTT_WINDOW_MS = 10_000;
+/** A round that lost more than this share is a sign of a full queue, not of a bad radio. */
+const LOSS_THRESHOLD = 0.02;
+/** One packet of a small window is always more than the threshold. */
+const MIN_LOSSES = 3;
+const AGGREGATION_ROUNDS = 5;
+
+/** What one round trip showed, counted from the ACK that ended the round before. */
+interface Round {
+  delivered: number;
+  lost: number;
+  losses: number;
+  /** Fastest sample, bytes a millisecond. */
+  rate: number;
+}
+
+/**
+ * What the ACKs tell about a path: how fast it delivers, how long its shortest round trip is, how much it hands over at once,
+ * and how much it loses. Bytes and milliseconds.
+ */
+export class PathModel {
+  /** Shortest round trip of the last ten seconds; infinite before the first. */
+  minRttMs: number = Number.POSITIVE_INFINITY;
+  minRttAt: Instant = 0;
+  rounds = 0;
+  /** This ACK ended a round. */
+  roundStarted = false;
+  /** The round that ended last. */
+  last: Readonly<Round> = emptyRound();
+  /** The newest packets were sent by an application that had nothing more to say. */
+  appLimited = false;
+  #current: Round = emptyRound();
+  #roundEnd = 0;
+  /** Fastest rate of this cycle of probing and of the one before. */
+  #fastest = 0;
+  #fastestBefore = 0;
+  #burstStart: Instant = 0;
+  #burstBytes = 0;
+  #bursts = [0, 0];
+
+  /** The path's rate, as far as it is known. */
+  get rate(): number {
+    return Math.max(this.#fastest, this.#fastestBefore);
+  }
+
+  /** Bytes that arrive at once beyond the rate: radio aggregates, delayed ACKs, busy processes. */
+  get aggregation(): number {
+    return Math.max(...this.#bursts);
+  }
+
+  /** The last round lost so much that the queue must have been full. */
+  get overloaded(): boolean {
+    const { lost, delivered, losses } = this.last;
+    return losses >= MIN_LOSSES && lost > LOSS_THRESHOLD * (lost + delivered);
+  }
+
+  get minRttExpired(): boolean {
+    return this.#minRttAge > MIN_RTT_WINDOW_MS;
+  }
+  #minRttAge = 0;
+
+  onLost(bytes: number, packets: number): void {
+    this.#current.lost += bytes;
+    this.#current.losses += packets;
+  }
+
+  onAck(report: AckReport): void {
+    const newest = report.acked[report.acked.length - 1];
+    this.roundStarted = newest !== undefined && newest.delivered >= this.#roundEnd;
+    if (newest) this.appLimited = newest.appLimited;
+    this.#current.delivered += report.ackedBytes;
+    this.#sampleRate(report);
+    this.#sampleRtt(report);
+    this.#sampleAggregation(report);
+    if (!this.roundStarted) return;
+    this.#roundEnd = report.delivered;
+    this.rounds++;
+    this.last = this.#current;
+    this.#current = emptyRound();
+    if (this.rounds % AGGREGATION_ROUNDS === 0) this.#bursts = [0, this.#bursts[0] ?? 0];
+  }
+
+  /** A cycle of probing is over: the rate of the one before it is forgotten, unless this one learned nothing. */
+  advanceCycle(): void {
+    if (this.#fastest === 0) return;
+    this.#fastestBefore = this.#fastest;
+    this.#fastest = 0;
+  }
+
+  /** The shortest round trip is measured anew. */
+  setMinRtt(rttMs: number, now: Instant): void {
+    this.minRttMs = rttMs;
+    this.minRttAt = now;
+    this.#minRttAge = 0;
+  }
+
+  #sampleRate({ rate }: AckReport): void {
+    if (!rate) return;
+    this.#current.rate = Math.max(this.#current.rate, rate.rate);
+    if (!rate.packet.appLimited || rate.rate > this.rate) this.#fastest = Math.max(this.#fastest, rate.rate);
+  }
+
+  #sampleRtt({ rttMs, now }: AckReport): void {
+    if (rttMs !== undefined && rttMs <= this.minRttMs) this.setMinRtt(rttMs, now);
+    this.#minRttAge = now - this.minRttAt;
+  }
+
+  /** How far a run of ACKs gets ahead of the rate (BBR's extra_acked). */
+  #sampleAggregation({ now, ackedBytes }: AckReport): void {
+    const expected = this.rate * (now - this.#burstStart);
+    if (this.#burstBytes <= expected) {
+      this.#burstStart = now;
+      this.#burstBytes = 0;
+    }
+    this.#burstBytes += ackedBytes;
+    const extra = this.#burstBytes - this.rate * (now - this.#burstStart);
+    this.#bursts[0] = Math.max(this.#bursts[0] ?? 0, extra);
+  }
+}
+
+function emptyRound(): Round {
+  return { delivered: 0, lost: 0, losses: 0, rate: 0 };
+}
