@@ -2,10 +2,10 @@ import type { Client, Target } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
+import { LOOK_SECONDS } from "./defaults.js";
 import { UsageError } from "./exitCodes.js";
 import { printable } from "./words.js";
 
-export const LOOK_SECONDS = 8;
 /** How long to look for others after the first was found. */
 const OTHERS_MS = 500;
 

@@ -5,13 +5,13 @@ import type { Server } from "#device/server.js";
 import { HandfastError } from "#kernel/errors.js";
 import { DiskFolder } from "#sync/folder.node.js";
 import { type Context, deviceName, deviceOptions } from "./context.node.js";
+import { WINDOW_SECONDS } from "./defaults.js";
 import { EXIT } from "./exitCodes.js";
 import { FolderSync } from "./folderSync.node.js";
 import { askDigits } from "./question.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
 import { printable } from "./words.js";
 
-export const WINDOW_SECONDS = 120;
 const MAX_CLIENTS = 10;
 /** After so many failures since the last success, only a deliberate `--pair` opens the window. */
 const MAX_FAILURES = 3;
@@ -135,8 +135,10 @@ class Share {
     const question = new AbortController();
     this.#questions.set(request.id, question);
     try {
-      if (await askDigits(this.#context, request, question.signal)) request.confirm();
-      else request.reject();
+      if (await askDigits(this.#context, request, question.signal)) {
+        request.confirm();
+        this.#context.screen.say("Waiting for the other screen…");
+      } else request.reject();
     } catch {
       // The other side gave up, or we are stopping: there is nothing to answer.
       request.reject();
