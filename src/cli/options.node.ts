@@ -3,21 +3,34 @@ import { LOOK_SECONDS, WINDOW_SECONDS } from "./defaults.js";
 
 /** What every command takes. */
 export function withState(command: Command): Command {
+  // Of no use without a network, but a script may give the same options to every command.
+  for (const option of networkOptions()) command.addOption(option.hideHelp());
+  return shared(command);
+}
+
+/** What every command takes that talks to others. */
+export function withNetwork(command: Command): Command {
+  shared(command);
+  for (const option of networkOptions()) command.addOption(option);
+  return command;
+}
+
+function shared(command: Command): Command {
   return command
     .option("--json", "one JSON object a line on standard output")
     .option("--state <folder>", "where this device keeps its identity and its bonds (also HANDFAST_HOME)");
 }
 
-/** What every command takes that talks to others. */
-export function withNetwork(command: Command): Command {
-  return withState(command)
-    .option("--interface <name>", "only this network interface, such as lo or wlan0; may be repeated", collect)
-    .option("--name <name>", "what other screens call this device")
-    .option("--port <number>", "UDP port; 0 for any free one", port)
-    .addOption(
-      new Option("--crypto <back end>", "node:crypto where it is faster, or noble alone").choices(["node", "noble"]),
-    )
-    .option("--rekey <seconds>", "fresh keys after so many seconds (default 600)", seconds);
+function networkOptions(): Option[] {
+  return [
+    new Option("--interface <name>", "only this network interface, such as lo or wlan0; may be repeated").argParser(
+      collect,
+    ),
+    new Option("--name <name>", "what other screens call this device"),
+    new Option("--port <number>", "UDP port; 0 for any free one").argParser(port),
+    new Option("--crypto <back end>", "node:crypto where it is faster, or noble alone").choices(["node", "noble"]),
+    new Option("--rekey <seconds>", "fresh keys after so many seconds (default 600)").argParser(seconds),
+  ];
 }
 
 /** Which PC is meant. */

@@ -41,11 +41,8 @@ export function buildProgram(): Command {
   addSharing(program);
   addLooking(program);
   addDevices(program);
-  program
-    .command("demo [folder]")
+  withState(program.command("demo [folder]"))
     .description("a PC and a laptop on this machine, to see how it goes; a folder named here is only read")
-    .option("--json", "one JSON object a line on standard output")
-    .addOption(new Option("--crypto <back end>", "which back end both use").choices(["node", "noble"]))
     .action((folder: string | undefined, options) =>
       run(options, async (context) => (await import("./demo.node.js")).demo(context, folder)),
     );
