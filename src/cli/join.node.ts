@@ -12,6 +12,7 @@ import type { Wish } from "./findPc.node.js";
 import { FolderSync } from "./folderSync.node.js";
 import { pairWithPc } from "./pairing.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
+import { refuseStateInside } from "./statePath.node.js";
 import { printable } from "./words.js";
 
 export interface JoinOptions extends Wish {
@@ -23,6 +24,7 @@ export interface JoinOptions extends Wish {
 export async function join(context: Context, path: string, options: JoinOptions): Promise<number> {
   // In mode `send` the person's folder is only read.
   const disk = await DiskFolder.open(path, { writable: options.mode !== "send" });
+  await refuseStateInside(disk.root, context.state);
   await using client = await createClient(deviceOptions(context));
   const broken = new AbortController();
   const stop = AbortSignal.any([context.signal, broken.signal]);

@@ -10,6 +10,7 @@ import { EXIT } from "./exitCodes.js";
 import { FolderSync } from "./folderSync.node.js";
 import { askDigits } from "./question.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
+import { refuseStateInside } from "./statePath.node.js";
 import { printable } from "./words.js";
 
 const MAX_CLIENTS = 10;
@@ -24,6 +25,7 @@ export interface ShareOptions {
 /** `handfast share`: runs until the signal aborts. */
 export async function share(context: Context, path: string, options: ShareOptions): Promise<number> {
   const folder = await DiskFolder.open(path, { writable: true });
+  await refuseStateInside(folder.root, context.state);
   await using server = await createServer(deviceOptions(context));
   return await new Share(context, server).run(folder, options);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -61,6 +61,21 @@ test("a folder that does not exist is named", (t) => {
     assert.equal(code, 2);
     assert.match(err, /There is no folder .*nowhere/);
   }
+});
+
+test("a folder that holds the state is refused: its keys would travel", (t) => {
+  const { base, laptopFolder } = new TwoDevices(t);
+  symlinkSync(laptopFolder, join(base, "link"));
+  for (const state of [laptopFolder, join(laptopFolder, "deep", "state"), join(base, "link", "state")])
+    for (const command of ["share", "join"]) {
+      const { code, err } = handfast([command, laptopFolder, "--state", state]);
+      assert.equal(code, 2, err);
+      assert.match(err, /secret keys/);
+    }
+  assert.deepEqual(
+    readdirSync(laptopFolder).filter((name) => name !== ".handfast"),
+    [],
+  );
 });
 
 test("nobody found: exit 3 and what to try", async (t) => {
