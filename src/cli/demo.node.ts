@@ -29,6 +29,9 @@ export async function demo(context: Context, source: string | undefined): Promis
     await fillDemoFolder(stage.laptopFolder, source);
     await stage.run();
     return EXIT.ok;
+  } catch (error) {
+    if (!(error instanceof HandfastError) || error.code !== "PROCESS_FAILED") throw error;
+    throw new HandfastError("DEMO_FAILED", `The demo failed: ${error.message}`, { cause: error });
   } finally {
     await stage.killAll();
     await rm(base, { recursive: true, force: true });

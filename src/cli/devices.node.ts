@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import type { Drops } from "#device/server.js";
 import { StoredDevice } from "#device/storedDevice.node.js";
 import type { Context } from "./context.node.js";
 import { askRunning } from "./control.node.js";
@@ -40,11 +41,21 @@ export async function status(context: Context): Promise<number> {
   if (running) {
     const where = running.port === null ? "" : ` on UDP ${running.port}`;
     screen.result(`Running:  ${running.role} of ${running.folder}${where} (process ${running.pid})`);
-    screen.result(`Dropped:  ${JSON.stringify(running.drops)}`);
+    screen.result(`Dropped:  ${dropText(running.drops)}`);
   } else screen.result(`Running:  nothing; ${count(folders.length, "folder")} known`);
   screen.result(`Devices:  ${lines.length === 0 ? "none" : ""}`);
   for (const line of lines) screen.result(`  ${deviceText(line, Date.now())}`);
   return EXIT.ok;
+}
+
+/** Only the counters that count something. */
+function dropText(drops: Drops): string {
+  const lines = Object.entries(drops).flatMap(([plane, counters]) =>
+    Object.entries(counters)
+      .filter(([, number]) => number > 0)
+      .map(([reason, number]) => `${plane} ${reason} ${number}`),
+  );
+  return lines.length === 0 ? "nothing" : lines.join(", ");
 }
 
 interface Look {

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { networkInterfaces, platform } from "node:os";
 import process from "node:process";
+import type { FoundDevice } from "#device/discovered.js";
 import { createClient, createServer } from "#device/open.node.js";
 import { StoredDevice } from "#device/storedDevice.node.js";
 import { temporaryStore } from "#device/temporaryStore.node.js";
@@ -8,6 +9,7 @@ import { HandfastError } from "#kernel/errors.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { askRunning } from "./control.node.js";
 import { EXIT } from "./exitCodes.js";
+import { look } from "./findPc.node.js";
 import { count } from "./words.js";
 
 const DEFAULT_PORT = 4760;
@@ -87,15 +89,11 @@ async function checkEcho(context: Context, name: string, tell: Tell): Promise<vo
   const options = { ...deviceOptions(context), port: 0, interfaces: [name] };
   await using server = await createServer({ ...options, store: temporaryStore() });
   await using client = await createClient({ ...options, store: temporaryStore() });
-  const since = performance.now();
-  const heard = AbortSignal.any([context.signal, AbortSignal.timeout(ECHO_MS)]);
-  for await (const { addresses } of client.discover({ signal: heard })) {
-    if (!addresses.some(({ host, port }) => port === server.port && server.addresses.includes(host))) continue;
-    tell(
-      "multicast",
-      "ok",
-      `${name}: our own announcement came back after ${Math.round(performance.now() - since)} ms`,
-    );
+  const isOurs = (device: FoundDevice): boolean =>
+    device.addresses.some(({ host, port }) => port === server.port && server.addresses.includes(host));
+  const found = await look(client, context.signal, ECHO_MS, (devices) => devices.some(isOurs));
+  if (found.some(isOurs)) {
+    tell("multicast", "ok", `${name}: our own announcement came back`);
     return;
   }
   tell(

@@ -2,10 +2,10 @@ import type { Client, Target } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
+import { LOOK_SECONDS } from "./defaults.js";
 import { UsageError } from "./exitCodes.js";
 import { printable } from "./words.js";
 
-export const LOOK_SECONDS = 8;
 /** How long to look for others after the first was found. */
 const OTHERS_MS = 500;
 
@@ -67,14 +67,17 @@ export async function look(
   enough: (found: readonly FoundDevice[]) => boolean = () => false,
 ): Promise<FoundDevice[]> {
   const found = new Map<string, FoundDevice>();
-  const soon = new AbortController();
-  const time = AbortSignal.any([signal, soon.signal, AbortSignal.timeout(ms)]);
-  let timer: NodeJS.Timeout | undefined;
-  for await (const device of client.discover({ signal: time })) {
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  // Not AbortSignal.any with AbortSignal.timeout: Node 20 may collect the timeout before it fires.
+  const timers = [setTimeout(end, ms)];
+  signal.addEventListener("abort", end, { once: true });
+  for await (const device of client.discover({ signal: over.signal })) {
     found.set(device.instance, device);
-    if (!timer && enough([...found.values()])) timer = setTimeout(() => soon.abort(), OTHERS_MS);
+    if (timers.length === 1 && enough([...found.values()])) timers.push(setTimeout(end, OTHERS_MS));
   }
-  clearTimeout(timer);
+  for (const timer of timers) clearTimeout(timer);
+  signal.removeEventListener("abort", end);
   signal.throwIfAborted();
   return [...found.values()];
 }

@@ -63,6 +63,8 @@ export class FolderSync {
   ): Promise<void> {
     const { mode, signal, once = false } = options;
     await this.#scanned;
+    // The watcher is a hint and waits a second: what was saved just now counts as well.
+    await this.#rescan();
     const watch = new SyncProgress(this, peer, this.#screen);
     let wanted = mode === "both" ? 2 : 1;
     const session: SyncSession = new SyncSession({

@@ -12,6 +12,7 @@ import type { Wish } from "./findPc.node.js";
 import { FolderSync } from "./folderSync.node.js";
 import { pairWithPc } from "./pairing.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
+import { refuseStateInside } from "./statePath.node.js";
 import { printable } from "./words.js";
 
 export interface JoinOptions extends Wish {
@@ -23,6 +24,7 @@ export interface JoinOptions extends Wish {
 export async function join(context: Context, path: string, options: JoinOptions): Promise<number> {
   // In mode `send` the person's folder is only read.
   const disk = await DiskFolder.open(path, { writable: options.mode !== "send" });
+  await refuseStateInside(disk.root, context.state);
   await using client = await createClient(deviceOptions(context));
   const broken = new AbortController();
   const stop = AbortSignal.any([context.signal, broken.signal]);
@@ -40,7 +42,7 @@ export async function join(context: Context, path: string, options: JoinOptions)
     }
   } catch (error) {
     broken.signal.throwIfAborted();
-    throw error;
+    throw explained(error);
   } finally {
     await folder.close();
   }
@@ -98,17 +100,18 @@ class Joining {
   async #firstSession(): Promise<PeerSession> {
     const { screen, signal } = this.#context;
     const client = this.#client;
-    const { peer, once, to } = this.#options;
+    const { peer, once = false, to, wait } = this.#options;
     const all = await client.bonds();
     const bonds = to === undefined ? all : all.filter(({ name }) => name === to);
     if (bonds.length === 0) {
       const bond = await pairWithPc(this.#context, client, this.#options);
       return await client.connect(bond, { signal });
     }
-    const at = peer === undefined ? undefined : client.at(peer).addresses;
+    const at = peer === undefined ? {} : { at: client.at(peer).addresses };
+    const limit = once && wait !== undefined ? { timeoutMs: wait * 1000 } : {};
     for (let told = false; ; told = true) {
       try {
-        return await anyOf(client, bonds, signal, at);
+        return await anyOf(client, bonds, { signal, ...at, ...limit });
       } catch (error) {
         signal.throwIfAborted();
         if (once || !(error instanceof HandfastError) || error.code !== "NOT_REACHABLE") throw error;
@@ -153,22 +156,33 @@ function isLasting(error: HandfastError): boolean {
   return error.code.startsWith("FOLDER_") || error.code === "MODES_DO_NOT_FIT";
 }
 
+/** Says what to type, where the library cannot know it. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof HandfastError) || error.code !== "PEER_FORGOT_US") return error;
+  const text = `${error.message} Here: handfast forget <device> (handfast devices lists them); there: handfast share <folder> --pair.`;
+  return new HandfastError(error.code, text, { cause: error });
+}
+
 /** A session with whichever of the known PCs answers first. */
-async function anyOf(
-  client: Client,
-  bonds: readonly Bond[],
-  signal: AbortSignal,
-  at: readonly Address[] | undefined,
-): Promise<PeerSession> {
+async function anyOf(client: Client, bonds: readonly Bond[], options: ConnectOptions): Promise<PeerSession> {
   const enough = new AbortController();
-  const either = AbortSignal.any([signal, enough.signal]);
-  const tries = bonds.map((bond) => client.connect(bond, { signal: either, ...(at && { at }) }));
+  const signal = AbortSignal.any([options.signal, enough.signal]);
+  const tries = bonds.map((bond) => client.connect(bond, { ...options, signal }));
   try {
-    return await Promise.any(tries);
+    const first = await Promise.any(tries);
+    for (const each of tries)
+      void each.then((peer) => (peer === first ? undefined : peer.session.close())).catch(() => {});
+    return first;
   } catch (error) {
     const errors = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error];
     throw errors.find((each) => each instanceof HandfastError && each.code !== "NOT_REACHABLE") ?? errors[0];
   } finally {
     enough.abort();
   }
+}
+
+interface ConnectOptions {
+  readonly signal: AbortSignal;
+  readonly at?: readonly Address[];
+  readonly timeoutMs?: number;
 }

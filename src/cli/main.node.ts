@@ -2,7 +2,8 @@
 import process from "node:process";
 import { CommanderError } from "commander";
 import { EXIT } from "./exitCodes.js";
-import { buildProgram, normalised } from "./program.node.js";
+import { normalised } from "./options.node.js";
+import { buildProgram } from "./program.node.js";
 
 // A reader that has seen enough (`handfast find | head -1`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

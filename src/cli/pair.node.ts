@@ -1,11 +1,11 @@
 import { createClient } from "#device/open.node.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { askRunning } from "./control.node.js";
+import { WINDOW_SECONDS } from "./defaults.js";
 import { EXIT } from "./exitCodes.js";
 import type { Wish } from "./findPc.node.js";
 import { pairWithPc } from "./pairing.node.js";
 import { granted } from "./running.node.js";
-import { WINDOW_SECONDS } from "./share.node.js";
 
 /** `handfast pair`: on the PC opens the window of the running share; on a client pairs and syncs nothing. */
 export async function pair(context: Context, wish: Wish): Promise<number> {

@@ -1,5 +1,6 @@
 import process from "node:process";
 import type { Bond } from "#bonds/bond.js";
+import type { Drops } from "#device/server.js";
 import { HandfastError } from "#kernel/errors.js";
 import { Control, type ControlAnswer, type ControlRequest } from "./control.node.js";
 import { chooseDevice, type DeviceLine, deviceLine } from "./deviceList.js";
@@ -14,7 +15,7 @@ export interface Running {
   forget(bond: Bond): Promise<boolean>;
   /** Opens the pairing window; only a `share` has one. */
   pair?(seconds: number): void;
-  drops(): unknown;
+  drops(): Drops;
 }
 
 /** The answer to `status`. */
@@ -24,7 +25,7 @@ export interface RunningStatus {
   readonly folder: string;
   readonly port: number | null;
   readonly devices: readonly DeviceLine[];
-  readonly drops: unknown;
+  readonly drops: Drops;
 }
 
 export async function listenForCommands(state: string, running: Running): Promise<Control | undefined> {

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { styleText } from "node:util";
 import type { CliEvent } from "./events.js";
+import { printable } from "./words.js";
 
 /**
  * What the person or the program sees. With `--json` events go to standard output, one object a line, and nothing else.
@@ -31,12 +32,16 @@ export class Screen {
   result(text: string): void {
     if (this.json) return;
     this.#clear();
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${visible(text)}\n`);
     this.#redraw();
   }
 
   /** What is going on, for a person. */
   say(text: string): void {
+    this.#write(visible(text));
+  }
+
+  #write(text: string): void {
     if (this.json) return;
     if (this.#question) this.#held.push(text);
     else {
@@ -73,7 +78,7 @@ export class Screen {
 
   error(code: string, message: string): void {
     if (this.json) this.event({ event: "error", code, message });
-    else this.say(this.#styled("red", `handfast: ${message}`));
+    else this.#write(this.#styled("red", visible(`handfast: ${message}`)));
   }
 
   bold(text: string): string {
@@ -97,4 +102,9 @@ export class Screen {
     this.#clear();
     this.#progress = "";
   }
+}
+
+/** Whatever comes from a peer or a file name must not move the cursor or reorder what a person reads. */
+function visible(text: string): string {
+  return text.split("\n").map(printable).join("\n");
 }

@@ -5,13 +5,14 @@ import type { Server } from "#device/server.js";
 import { HandfastError } from "#kernel/errors.js";
 import { DiskFolder } from "#sync/folder.node.js";
 import { type Context, deviceName, deviceOptions } from "./context.node.js";
+import { WINDOW_SECONDS } from "./defaults.js";
 import { EXIT } from "./exitCodes.js";
 import { FolderSync } from "./folderSync.node.js";
 import { askDigits } from "./question.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
+import { refuseStateInside } from "./statePath.node.js";
 import { printable } from "./words.js";
 
-export const WINDOW_SECONDS = 120;
 const MAX_CLIENTS = 10;
 /** After so many failures since the last success, only a deliberate `--pair` opens the window. */
 const MAX_FAILURES = 3;
@@ -24,6 +25,7 @@ export interface ShareOptions {
 /** `handfast share`: runs until the signal aborts. */
 export async function share(context: Context, path: string, options: ShareOptions): Promise<number> {
   const folder = await DiskFolder.open(path, { writable: true });
+  await refuseStateInside(folder.root, context.state);
   await using server = await createServer(deviceOptions(context));
   return await new Share(context, server).run(folder, options);
 }
@@ -135,8 +137,10 @@ class Share {
     const question = new AbortController();
     this.#questions.set(request.id, question);
     try {
-      if (await askDigits(this.#context, request, question.signal)) request.confirm();
-      else request.reject();
+      if (await askDigits(this.#context, request, question.signal)) {
+        request.confirm();
+        this.#context.screen.say("Waiting for the other screen…");
+      } else request.reject();
     } catch {
       // The other side gave up, or we are stopping: there is nothing to answer.
       request.reject();

@@ -1,7 +1,8 @@
-import { chmod, readdir, stat } from "node:fs/promises";
+import { chmod, readdir, realpath, stat } from "node:fs/promises";
 import { homedir, platform } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import process from "node:process";
+import { UsageError } from "./exitCodes.js";
 
 /** Where this device keeps what it must not forget: `--state`, HANDFAST_HOME, or the platform's own place. */
 export function statePath(wish: string | undefined): string {
@@ -25,4 +26,20 @@ export async function closeEmptyState(directory: string): Promise<void> {
   if (!found?.isDirectory() || (found.mode & 0o077) === 0) return;
   const entries = await readdir(directory).catch(() => [""]);
   if (entries.length === 0) await chmod(directory, 0o700).catch(() => {});
+}
+
+/** The state holds secret keys: a shared folder around it would send them away. Throws UsageError. */
+export async function refuseStateInside(folder: string, state: string): Promise<void> {
+  const way = relative(await realpath(folder), await realPlace(state));
+  const outside = way === ".." || way.startsWith(`..${sep}`) || isAbsolute(way);
+  if (outside) return;
+  throw new UsageError(
+    `${state} holds this device's secret keys and lies inside ${folder}, so they would be synced. Choose another folder, or another place for the state with --state.`,
+  );
+}
+
+/** Where the path leads, links followed, even when its last steps do not exist yet. */
+async function realPlace(path: string): Promise<string> {
+  const found = await realpath(path).catch(() => undefined);
+  return found ?? join(await realPlace(dirname(path)), basename(path));
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 
 async function start(
   args: readonly string[],
@@ -27,32 +27,34 @@ async function start(
   return { code, out, err };
 }
 
-test("npm start without a terminal shows everything and exits 0", async () => {
-  const { code, out, err } = await start([], { npm_lifecycle_event: "start" });
-  assert.equal(code, 0, err);
-  const steps = ["found", "paired", "synced", "changed", "rekeyed", "cut"];
-  for (const step of steps) assert.match(out, new RegExp(`^  ${step} `, "m"));
-  const [, digits] = /both screens showed (\d{3} \d{3}); there is no terminal/.exec(out) ?? [];
-  assert.ok(digits);
-  assert.match(err, new RegExp(`│ +${digits} +│ +${digits} +│`));
-});
-
-test("the demo of a folder leaves that folder alone", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "handfast-mine-"));
-  try {
-    writeFileSync(join(folder, "mine.txt"), "mine");
-    const { code, out, err } = await start(["demo", folder, "--json"], {});
+describe("the demo", { concurrency: 2 }, () => {
+  test("npm start without a terminal shows everything and exits 0", async () => {
+    const { code, out, err } = await start([], { npm_lifecycle_event: "start" });
     assert.equal(code, 0, err);
-    assert.deepEqual(readdirSync(folder), ["mine.txt"]);
-    const events = out
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { event: string; name: string });
-    assert.deepEqual(
-      events.map(({ name }) => name),
-      ["found", "paired", "synced", "changed", "rekeyed", "cut"],
-    );
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+    const steps = ["found", "paired", "synced", "changed", "rekeyed", "cut"];
+    for (const step of steps) assert.match(out, new RegExp(`^  ${step} `, "m"));
+    const [, digits] = /both screens showed (\d{3} \d{3}); there is no terminal/.exec(out) ?? [];
+    assert.ok(digits);
+    assert.match(err, new RegExp(`│ +${digits} +│ +${digits} +│`));
+  });
+
+  test("the demo of a folder leaves that folder alone", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "handfast-mine-"));
+    try {
+      writeFileSync(join(folder, "mine.txt"), "mine");
+      const { code, out, err } = await start(["demo", folder, "--json"], {});
+      assert.equal(code, 0, err);
+      assert.deepEqual(readdirSync(folder), ["mine.txt"]);
+      const events = out
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { event: string; name: string });
+      assert.deepEqual(
+        events.map(({ name }) => name),
+        ["found", "paired", "synced", "changed", "rekeyed", "cut"],
+      );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -68,7 +69,7 @@ export class TwoDevices {
   /** How many devices `devices` names. */
   async bonds(device: "pc" | "laptop"): Promise<number> {
     const listing = this.run(device, ["devices"]);
-    await listing.ended;
+    assert.equal(await listing.ended, 0);
     return listing.count("device");
   }
 }

@@ -71,4 +71,8 @@ test("a forgotten device is cut off at once, and told so when it comes back", as
   assert.equal(await again.ended, 4);
   assert.equal((await again.next("error")).code, "PEER_FORGOT_US");
   assert.equal(await devices.bonds("pc"), 0);
+  assert.equal(await pc.kill("SIGINT"), 130);
+  const alone = devices.join("--once", "--wait", "1");
+  assert.equal(await alone.ended, 3);
+  assert.equal((await alone.next("error")).code, "NOT_REACHABLE");
 });

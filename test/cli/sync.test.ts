@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { contents, sayYes, TwoDevices } from "./devices.js";
@@ -92,4 +92,15 @@ test("three laptops at once, each its own device", async (t) => {
   }
   assert.equal(new Set(pc.events.filter((e) => e.event === "connected").map((e) => e.device)).size, 3);
   assert.deepEqual(await Promise.all(laptops.map((each) => each.kill("SIGINT"))), [130, 130, 130]);
+});
+
+test("the other way: receive takes what the PC has", async (t) => {
+  const devices = new TwoDevices(t);
+  writeFileSync(join(devices.pcFolder, "from the pc.txt"), "pc");
+  const { pc, peer } = await devices.share();
+  const receiving = devices.join("--once", "--peer", peer, "--mode", "receive");
+  await sayYes(pc, receiving);
+  assert.equal(await receiving.ended, 0);
+  assert.equal((await receiving.next("synced")).received, 1);
+  assert.deepEqual(contents(devices.laptopFolder), contents(devices.pcFolder));
 });

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { normalised } from "#cli/options.node.js";
 import { TwoDevices } from "./devices.js";
 
 const MAIN = "dist/src/cli/main.node.js";
@@ -26,19 +27,24 @@ test("a command that does not exist: the nearest name, exit 2", () => {
   assert.match(err, /Did you mean join/);
 });
 
-for (const args of [
-  ["join"],
-  ["share", "a", "b"],
-  ["join", ".", "--mode", "sideways"],
-  ["share", ".", "--port", "70000"],
-  ["tunnel", "1:2:3"],
-  [],
-])
-  test(`wrong usage: ${args.join(" ") || "(nothing)"}`, () => {
+test("wrong usage: exit 2, nothing on standard output", () => {
+  for (const args of [
+    ["join"],
+    ["join", ".", "--mode", "sideways"],
+    ["share", ".", "--port", "70000"],
+    ["tunnel", "1:2:3"],
+  ]) {
     const { code, out } = handfast(args);
-    assert.equal(code, 2);
+    assert.equal(code, 2, args.join(" "));
     assert.equal(out, "");
-  });
+  }
+});
+
+test("--pair takes seconds only where they are", () => {
+  assert.deepEqual(normalised(["share", "--pair", "folder"]), ["share", "--pair=120", "folder"]);
+  assert.deepEqual(normalised(["share", "--pair", "30", "folder"]), ["share", "--pair", "30", "folder"]);
+  assert.deepEqual(normalised(["share", "folder", "--pair"]), ["share", "folder", "--pair=120"]);
+});
 
 test("help and version go to standard output and succeed", () => {
   const help = handfast(["--help"]);
@@ -55,6 +61,21 @@ test("a folder that does not exist is named", (t) => {
     assert.equal(code, 2);
     assert.match(err, /There is no folder .*nowhere/);
   }
+});
+
+test("a folder that holds the state is refused: its keys would travel", (t) => {
+  const { base, laptopFolder } = new TwoDevices(t);
+  symlinkSync(laptopFolder, join(base, "link"));
+  for (const state of [laptopFolder, join(laptopFolder, "deep", "state"), join(base, "link", "state")])
+    for (const command of ["share", "join"]) {
+      const { code, err } = handfast([command, laptopFolder, "--state", state]);
+      assert.equal(code, 2, err);
+      assert.match(err, /secret keys/);
+    }
+  assert.deepEqual(
+    readdirSync(laptopFolder).filter((name) => name !== ".handfast"),
+    [],
+  );
 });
 
 test("nobody found: exit 3 and what to try", async (t) => {

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { chooseDevice } from "#cli/deviceList.js";
+import { EXIT, exitCodeOf, UsageError } from "#cli/exitCodes.js";
+import { TwoScreens } from "#cli/twoScreens.js";
+import { ago, bar, count, grouped, printable, size } from "#cli/words.js";
+import { HandfastError } from "#kernel/errors.js";
+import { PairingError } from "#pairing/reasons.js";
+import { NotReachableError, PeerForgotUsError } from "#transport/dial.js";
+
+test("numbers as people read them", () => {
+  assert.equal(grouped("472915"), "472 915");
+  assert.equal(grouped("000001"), "000 001");
+  assert.deepEqual([0, 999, 1000, 999_500, 36_000_500].map(size), ["0 B", "999 B", "1.0 kB", "1.0 MB", "36.0 MB"]);
+  assert.deepEqual([count(1, "file"), count(0, "file")], ["1 file", "0 files"]);
+  assert.equal(bar(1, 2, 4), "[==  ] 50 %");
+  assert.equal(bar(0, 0, 4), "[====] 100 %");
+  assert.deepEqual(
+    [ago(0), ago(60_000), ago(7_200_000), ago(172_800_000)],
+    ["just now", "1 minute ago", "2 hours ago", "2 days ago"],
+  );
+});
+
+test("what a peer calls itself cannot move the cursor, break the line or turn the text around", () => {
+  assert.equal(printable("a\u001b[2Jb\nc\u202ed"), "a?[2Jb?c?d");
+  assert.equal(printable("Søren's PC 日本"), "Søren's PC 日本");
+});
+
+test("two screens keep their width whatever they say", () => {
+  const screens = new TwoScreens("left", "right");
+  const lines = [
+    ...screens.top(),
+    ...screens.row("short", "word ".repeat(30)),
+    ...screens.row("x".repeat(100), ""),
+    ...screens.bottom(),
+  ];
+  assert.equal(new Set(lines.map((line) => line.length)).size, 1);
+});
+
+test("exit codes", () => {
+  const codes: readonly (readonly [unknown, number])[] = [
+    [new UsageError("x"), EXIT.usage],
+    [new NotReachableError(), EXIT.notFound],
+    [new PeerForgotUsError(), EXIT.notPaired],
+    [new PairingError("DIGITS_REFUSED"), EXIT.refused],
+    [new PairingError("TOO_MANY_TRIES"), EXIT.locked],
+    [new PairingError("POSSIBLE_ATTACK"), EXIT.identityChanged],
+    [new PairingError("PAIRING_TIMED_OUT"), EXIT.timedOut],
+    [new PairingError("STORAGE_FAILED"), EXIT.internal],
+    [new Error("a mistake of ours"), EXIT.internal],
+  ];
+  for (const [error, code] of codes) assert.equal(exitCodeOf(error), code);
+});
+
+test("a device is meant by its name, its id or the beginning of its id, and only when that is clear", () => {
+  const lines = [
+    { device: "aaaa000000000001", name: "Phone" },
+    { device: "aaaa000000000002", name: "Tablet" },
+    { device: "bbbb000000000003", name: "Tablet" },
+  ];
+  assert.equal(chooseDevice(lines, "phone").device, "aaaa000000000001");
+  assert.equal(chooseDevice(lines, "bbbb").device, "bbbb000000000003");
+  assert.equal(chooseDevice(lines, "aaaa000000000002").name, "Tablet");
+  assert.throws(() => chooseDevice(lines, "Tablet"), UsageError);
+  assert.throws(() => chooseDevice(lines, "aaaa"), UsageError);
+  assert.throws(
+    () => chooseDevice(lines, "bbb"),
+    (error: unknown) => error instanceof HandfastError && error.code === "NOT_PAIRED",
+  );
+});
