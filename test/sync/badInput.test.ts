@@ -15,8 +15,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { withDisk } from "#sync/disk.node.js";
 import type { Incoming } from "#sync/folder.js";
-import type { DiskFolder } from "#sync/folder.node.js";
-import { isRelativePath, parseRelativePath } from "#sync/relativePath.js";
+import { DiskFolder } from "#sync/folder.node.js";
+import { isRelativePath, parseRelativePath, type RelativePath } from "#sync/relativePath.js";
 import { randomDevice, syncOnce, TestFolder } from "../support/folders.js";
 import { streamPair } from "../support/streamPair.js";
 
@@ -240,7 +240,7 @@ test("a disk that is not there when the program starts, or goes later, deletes n
 
 test("the receiver's disk goes while files arrive: it stops, and the empty place stays empty", async () => {
   const [from, to] = [laptop(), pc()];
-  for (let i = 0; i < 60; i++) from.write(`d${i}/f`, randomBytes(1000));
+  for (let i = 0; i < 60; i++) from.write(`f${i}`, randomBytes(1000));
   const pair = streamPair();
   let begun = 0;
   const [source, target] = [
@@ -258,5 +258,7 @@ test("the receiver's disk goes while files arrive: it stops, and the empty place
   sender.catch(() => {});
   await assert.rejects(receiver, { code: "FOLDER_VANISHED" });
   await assert.rejects(sender);
+  const folder = await DiskFolder.open(to.root, { writable: true });
+  await assert.rejects(folder.receive("d/x" as RelativePath, 1), { code: "FOLDER_VANISHED" });
   assert.deepEqual(readdirSync(to.root), []);
 });
