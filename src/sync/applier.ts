@@ -18,16 +18,20 @@ export class Applier {
   readonly #shared: SharedFolder;
   readonly #request: (record: FileRecord, incoming: Incoming) => Promise<RequestEnd>;
   readonly #onEvent: (event: SyncEvent) => void;
+  readonly #isHeard: boolean;
 
-  /** `request`: gets the content of a record from the peer. */
-  constructor(
-    shared: SharedFolder,
-    request: (record: FileRecord, incoming: Incoming) => Promise<RequestEnd>,
-    onEvent: (event: SyncEvent) => void,
-  ) {
-    this.#shared = shared;
-    this.#request = request;
-    this.#onEvent = onEvent;
+  constructor(options: {
+    readonly shared: SharedFolder;
+    /** Gets the content of a record from the peer. */
+    readonly request: (record: FileRecord, incoming: Incoming) => Promise<RequestEnd>;
+    readonly onEvent: (event: SyncEvent) => void;
+    /** The peer is told of our records too. */
+    readonly isHeard: boolean;
+  }) {
+    this.#shared = options.shared;
+    this.#request = options.request;
+    this.#onEvent = options.onEvent;
+    this.#isHeard = options.isHeard;
   }
 
   /** "changed" and "gone": nothing was done, the peer no longer has this content. Rejects with what is in the way of it. */
@@ -43,16 +47,15 @@ export class Applier {
     }
     const entry = await this.#shared.refresh(record.path);
     const action = plan(entry?.record, record);
-    const version = merged(entry?.record, record);
     switch (action) {
       case "keep":
         return "nothing";
       case "merge":
-        index.set({ ...(entry?.record ?? record), version }, entry?.stat);
+        index.set({ ...(entry?.record ?? record), version: this.#united(entry?.record, record) }, entry?.stat);
         return "nothing";
       case "trash":
         await folder.trash(record.path);
-        index.set({ ...record, version }, undefined);
+        index.set(record, undefined);
         return "nothing";
       default:
         return await this.#obtainPast(record, action, forced);
@@ -98,7 +101,7 @@ export class Applier {
       }
       if (action === "conflict-ours" && now) await this.#moveAside(now);
       const stat = await incoming.commit({ mtimeMs: record.mtimeMs, executable: record.executable });
-      index.set({ ...record, path: target, version: beside ? record.version : merged(now, record) }, stat);
+      index.set({ ...record, path: target }, stat);
       if (beside) {
         this.#onEvent({ type: "conflict", path: record.path, copy: target });
         this.#settle(record);
@@ -149,6 +152,11 @@ export class Applier {
     return path !== record.path && there !== undefined && !there.deleted && equalConstantTime(there.hash, record.hash);
   }
 
+  /** A peer that does not hear of our versions would take a united one for a change of ours: it keeps its own. PROTOCOL.md §4. */
+  #united(ours: FileRecord | undefined, theirs: FileRecord): VersionVector {
+    return ours && this.#isHeard ? mergeVersions(ours.version, theirs.version) : theirs.version;
+  }
+
   async #fill(record: FileRecord, incoming: Incoming): Promise<Outcome> {
     if (record.size > 0 && (await this.#copyLocally(record, incoming))) return "copied";
     const end = await this.#request(record, incoming);
@@ -177,8 +185,4 @@ export class Applier {
     await incoming.restart();
     return false;
   }
-}
-
-function merged(local: FileRecord | undefined, remote: FileRecord): VersionVector {
-  return local ? mergeVersions(local.version, remote.version) : remote.version;
 }

@@ -133,9 +133,9 @@ export class DiskFolder implements Folder {
       const shown = `${folder}${name ?? new TextDecoder().decode(bytes)}`;
       if (folder === "" && name === OWN_FOLDER) continue;
       const path = name === undefined ? undefined : parseRelativePath(shown);
-      if (path === undefined) onSkipped({ path: shown, reason: "its name is not valid UTF-8" });
+      if (path === undefined) onSkipped({ path: printable(shown), reason: "its name is not valid UTF-8" });
       else if (!isRelativePath(path))
-        onSkipped({ path: shown, reason: `its name cannot be used everywhere: ${path.refused}` });
+        onSkipped({ path: printable(shown), reason: `its name cannot be used everywhere: ${path.refused}` });
       else if (entry.isDirectory()) yield* this.#walk(`${shown}/`, onSkipped);
       else if (!entry.isFile()) onSkipped({ path: shown, reason: "it is a link or a device, not a file" });
       else yield* this.#found(path, onSkipped);
@@ -157,6 +157,11 @@ async function ignoresCase(root: string): Promise<boolean> {
   if (!(await look(join(root, OWN_FOLDER)).catch(() => undefined)))
     return process.platform === "win32" || process.platform === "darwin";
   return (await look(join(root, OWN_FOLDER.toUpperCase())).catch(() => undefined)) !== undefined;
+}
+
+/** A name must not move the cursor of whoever reads it, nor turn the text around. */
+function printable(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd");
 }
 
 function nameOf(bytes: Uint8Array): string | undefined {

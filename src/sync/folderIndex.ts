@@ -1,4 +1,4 @@
-import { toHex } from "#kernel/bytes.js";
+import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import type { FileRecord } from "./record.js";
 import type { RelativePath } from "./relativePath.js";
 
@@ -25,10 +25,10 @@ export class FolderIndex {
   readonly id: string;
   /** In the order of their sequence numbers. */
   readonly #entries = new Map<RelativePath, IndexEntry>();
-  /** Paths by content: what is here already need not be sent. */
+  /** Paths by the beginning of their content's hash: what is here already need not be sent. */
   readonly #byHash = new Map<string, RelativePath>();
-  /** Paths that exist, by their lower-case form. */
-  readonly #byLowerCase = new Map<string, RelativePath>();
+  /** Paths that exist, by their lower-case form; made when somebody asks. */
+  #byLowerCase: Map<string, RelativePath> | undefined;
   /** Last sequence taken over from each peer's index: device id → index id and number. */
   readonly peers: Map<string, { readonly indexId: string; readonly sequence: number }> = new Map();
   readonly #unsaved = new Set<RelativePath>();
@@ -70,11 +70,14 @@ export class FolderIndex {
 
   /** A path with this content, if there is one. */
   withContent(hash: Uint8Array): RelativePath | undefined {
-    return this.#byHash.get(toHex(hash));
+    const path = this.#byHash.get(keyOf(hash));
+    const found = path && this.#entries.get(path);
+    return found && equalConstantTime(found.record.hash, hash) ? path : undefined;
   }
 
   /** A file whose name differs from `path` in nothing but case. */
   withOtherCase(path: RelativePath): RelativePath | undefined {
+    this.#byLowerCase ??= this.#pathsByLowerCase();
     const found = this.#byLowerCase.get(path.toLowerCase());
     return found === path ? undefined : found;
   }
@@ -95,8 +98,8 @@ export class FolderIndex {
     if (!record.deleted) {
       this.#files++;
       this.#bytes += record.size;
-      this.#byHash.set(toHex(record.hash), path);
-      this.#byLowerCase.set(path.toLowerCase(), path);
+      this.#byHash.set(keyOf(record.hash), path);
+      this.#byLowerCase?.set(path.toLowerCase(), path);
     }
     // A new number goes to the end of the map.
     if (old?.sequence !== sequence) this.#entries.delete(path);
@@ -147,9 +150,19 @@ export class FolderIndex {
     if (record.deleted) return;
     this.#files--;
     this.#bytes -= record.size;
-    const key = toHex(record.hash);
+    const key = keyOf(record.hash);
     if (this.#byHash.get(key) === record.path) this.#byHash.delete(key);
-    const lower = record.path.toLowerCase();
-    if (this.#byLowerCase.get(lower) === record.path) this.#byLowerCase.delete(lower);
+    const lower = this.#byLowerCase && record.path.toLowerCase();
+    if (lower !== undefined && this.#byLowerCase?.get(lower) === record.path) this.#byLowerCase.delete(lower);
   }
+
+  #pathsByLowerCase(): Map<string, RelativePath> {
+    const paths = new Map<string, RelativePath>();
+    for (const [path, { record }] of this.#entries) if (!record.deleted) paths.set(path.toLowerCase(), path);
+    return paths;
+  }
+}
+
+function keyOf(hash: Uint8Array): string {
+  return toHex(hash.subarray(0, 8));
 }

@@ -16,8 +16,9 @@ export class MessageChannel {
     this.#stream = stream;
   }
 
-  /** Resolves when the stream has taken the message. Messages leave in the order of the calls. */
+  /** Resolves when the stream has taken the message. Messages leave in the order of the calls; after `end` none does. */
   send(message: SyncMessage): Promise<void> {
+    if (this.#ended) return Promise.resolve();
     const body = encodeSyncMessage(message);
     const head = Uint8Array.of(body.length >>> 24, body.length >>> 16, body.length >>> 8, body.length);
     const sent = this.#sending.then(() => this.#stream.write(concat(head, body)));

@@ -43,7 +43,9 @@ export class SafePaths {
       if (!found) {
         // Where a disk is missing, its mount point must stay empty.
         if (!(await look(this.absolute(OWN_FOLDER)))) throw vanished(this.#root);
-        await withDisk(this.#root, () => mkdir(this.absolute(folder), { recursive: true }));
+        await withDisk(this.#root, () => mkdir(this.absolute(folder))).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== "EEXIST") throw error;
+        });
         found = await look(this.absolute(folder));
       }
       if (found?.isSymbolicLink()) throw unsafe(path);

@@ -20,13 +20,15 @@ const MAX_TRIES = 3;
 const FULL_WAIT_MS = 10_000;
 const RETRY_MS = 60_000;
 /** Applied files after which the index is saved, so that a crash costs little. */
-const SAVE_EVERY = 500;
+const SAVE_EVERY = 100;
 
 export interface SyncReceiverOptions {
   readonly shared: SharedFolder;
   readonly channel: MessageChannel;
   readonly peer: string;
   readonly peerIndexId: string;
+  /** The peer is told of our records too. */
+  readonly isHeard: boolean;
   readonly onEvent: (event: SyncEvent) => void;
   /** All that the peer has told is applied, durably. */
   readonly onSettled: () => void;
@@ -61,7 +63,7 @@ export class SyncReceiver {
     this.#fetches = new Fetches(channel, (record, bytes) => this.#progress.onBytes(record, bytes));
     const request = (...wanted: Parameters<Fetches["request"]>): Promise<RequestEnd> =>
       this.#fetches.request(...wanted);
-    this.#applier = new Applier(shared, request, onEvent);
+    this.#applier = new Applier({ shared, request, onEvent, isHeard: options.isHeard });
   }
 
   get settled(): boolean {

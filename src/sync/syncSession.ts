@@ -109,7 +109,8 @@ export class SyncSession {
     const fits = hello.have.indexId === index.id && hello.have.sequence <= index.sequence;
     const common = { shared, channel: this.#channel, onEvent, onSettled: () => this.#onSettled() };
     if (weSend) this.#sender = new SyncSender({ ...common, from: fits ? hello.have.sequence : 0 });
-    if (weReceive) this.#receiver = new SyncReceiver({ ...common, peer, peerIndexId: hello.indexId, wait });
+    if (weReceive)
+      this.#receiver = new SyncReceiver({ ...common, peer, peerIndexId: hello.indexId, isHeard: weSend, wait });
   }
 
   #onSettled(): void {

@@ -85,7 +85,11 @@ export class TestFolder {
   }
 
   /** Resolves when there are more than `before` events of this type; rejects when `running` does. */
-  async more(type: SyncEvent["type"], before: number, running: Promise<unknown>): Promise<void> {
+  async more(
+    type: SyncEvent["type"],
+    before: number,
+    running: Promise<unknown> = new Promise(() => {}),
+  ): Promise<void> {
     while (this.count(type) <= before) await Promise.race([running, this.#happened.wait()]);
   }
 

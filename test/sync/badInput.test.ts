@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import {
   appendFileSync,
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,11 +13,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { withDisk } from "#sync/disk.node.js";
 import type { Incoming } from "#sync/folder.js";
-import type { DiskFolder } from "#sync/folder.node.js";
-import { isRelativePath, parseRelativePath } from "#sync/relativePath.js";
+import { DiskFolder } from "#sync/folder.node.js";
+import { isRelativePath, parseRelativePath, type RelativePath } from "#sync/relativePath.js";
 import { randomDevice, syncOnce, TestFolder } from "../support/folders.js";
 import { streamPair } from "../support/streamPair.js";
 
@@ -240,7 +242,7 @@ test("a disk that is not there when the program starts, or goes later, deletes n
 
 test("the receiver's disk goes while files arrive: it stops, and the empty place stays empty", async () => {
   const [from, to] = [laptop(), pc()];
-  for (let i = 0; i < 60; i++) from.write(`d${i}/f`, randomBytes(1000));
+  for (let i = 0; i < 60; i++) from.write(`f${i}`, randomBytes(1000));
   const pair = streamPair();
   let begun = 0;
   const [source, target] = [
@@ -258,5 +260,46 @@ test("the receiver's disk goes while files arrive: it stops, and the empty place
   sender.catch(() => {});
   await assert.rejects(receiver, { code: "FOLDER_VANISHED" });
   await assert.rejects(sender);
+  const folder = await DiskFolder.open(to.root, { writable: true });
+  await assert.rejects(folder.receive("d/x" as RelativePath, 1), { code: "FOLDER_VANISHED" });
   assert.deepEqual(readdirSync(to.root), []);
+});
+
+test("a name that would play with the terminal is shown without its tricks", async () => {
+  const from = laptop();
+  from.write("good", "1");
+  from.write("\u001b[2Jcleared", "2");
+  await from.open();
+  assert.deepEqual(skippedPaths(from), ["\ufffd[2Jcleared"]);
+});
+
+test("a name that is not NFC is skipped with the reason, and its file stays as it is", async () => {
+  const [from, to] = [laptop(), pc()];
+  from.write("cafe\u0301", "decomposed");
+  from.write("caf\u00e9", "composed");
+  await syncOnce(from, to);
+  assert.deepEqual(to.files(), ["caf\u00e9"]);
+  const reasons = from.events.flatMap((event) => (event.type === "skipped" ? [event.reason] : []));
+  assert.deepEqual(reasons, ["its name cannot be used everywhere: not normalised"]);
+  assert.equal(from.files().length, 2);
+});
+
+test("a folder that may only be read can be sent, and nothing is put into it", async () => {
+  const [from, to] = [laptop(), pc()];
+  from.write("a", "1");
+  const disk = await DiskFolder.open(from.root, { writable: false });
+  await syncOnce(from, to, { from: () => ({ claim: () => disk.claim() }) });
+  from.write("b", "2");
+  await syncOnce(from, to, { from: () => ({ claim: () => disk.claim() }) });
+  assert.deepEqual(to.files(), ["a", "b"]);
+  assert.deepEqual(readdirSync(from.root).sort(), ["a", "b"]);
+});
+
+test("a folder without permission is a clear error", {
+  skip: process.getuid?.() === 0 ? "root may read everything" : false,
+}, async (t) => {
+  const from = laptop();
+  chmodSync(from.root, 0);
+  t.after(() => chmodSync(from.root, 0o700));
+  await assert.rejects(DiskFolder.open(from.root, { writable: true }), { code: "FOLDER_UNREADABLE" });
 });

@@ -133,8 +133,14 @@ test("an index that is damaged or lost is rebuilt, and no file travels again", a
     await syncOnce(from, to);
   }
   assert.equal(from.count("sent"), 5);
+  // Nor does the next edit look like a conflict, although only one side has changed anything.
+  for (const text of ["edited", "edited again"]) {
+    from.write("f1", text);
+    await syncOnce(from, to);
+    assert.equal(to.read("f1"), text);
+  }
   assert.equal(to.count("conflict"), 0);
-  assert.equal(to.trash().length, 0);
+  assert.equal(to.trash().length, 2);
 });
 
 test("an index from before the last sync (a restored backup) hides no change from the peer", async () => {

@@ -159,6 +159,9 @@ test("a link inside the PC's folder never leads a write outside", async () => {
   );
   assert.throws(() => statSync(join(outside, "evil")));
   assert.ok(to.events.some((event) => event.type === "skipped" && event.path === "out/evil"));
+  // The trap was real: a plain write goes through the link.
+  to.write("out/evil", "escaped");
+  assert.equal(readFileSync(join(outside, "evil"), "utf8"), "escaped");
 });
 
 test("a folder that is missing, a file, or suddenly empty stops with a clear error", async () => {

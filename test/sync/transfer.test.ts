@@ -159,3 +159,20 @@ test("two that only send, or only receive, are told so", async () => {
     assert.ok(codes.includes("MODES_DO_NOT_FIT"), codes.join());
   }
 });
+
+test("what changes after we have ended is no error: it waits for the next sync", async () => {
+  const [from, to] = [laptop(), pc()];
+  from.write("a", "1");
+  const pair = streamPair();
+  const [source, target] = [await from.open(), await to.open()];
+  const sender = from.session(source, pair.a, "send", to.device);
+  const running = Promise.all([sender.run(), to.session(target, pair.b, "receive", from.device).run()]);
+  await from.more("synced", 0, running);
+  const ended = sender.end();
+  from.write("b", "2");
+  await source.rescan();
+  await Promise.all([ended, running]);
+  assert.deepEqual(to.files(), ["a"]);
+  await syncOnce(from, to);
+  assert.deepEqual(to.files(), ["a", "b"]);
+});
