@@ -161,11 +161,12 @@ export class Endpoint implements Machine {
     if (entry) entry.held = false;
   }
 
-  /** Ends a held connection without a packet: one would count as its confirmation. */
-  discard(connection: Connection): void {
-    connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
+  /** Ends a connection that is still held, without a packet: one would count as its confirmation. */
+  discardHeld(connection: Connection): void {
     const entry = this.#entryOf(connection);
-    if (entry) this.#forget(entry);
+    if (!entry?.held) return;
+    connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
+    this.#forget(entry);
   }
 
   /** Closes every connection of this device at once: its bond is gone. */

@@ -8,6 +8,7 @@ import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import { Discovered } from "./discovered.js";
 import { lookFor } from "./lookFor.js";
+import { OWN_UPGRADES } from "./quantum.js";
 import { type Compare, runPairing } from "./runPairing.js";
 import type { ServerOptions } from "./server.js";
 
@@ -61,7 +62,8 @@ export class Client implements AsyncDisposable {
     if (!to) throw new NotReachableError();
     const { name, platform, service: appId } = this.#options;
     const irk = this.#ports.store.identity().irk.reveal();
-    const identity = { staticPublic: this.#channel.keyPair.public, irk, name, platform, appId };
+    const staticPublic = this.#channel.keyPair.public;
+    const identity = { staticPublic, irk, name, platform, appId, upgrades: OWN_UPGRADES };
     const peer = await runPairing(this.#ports, this.#channel.port, { identity, to, ...options });
     return this.#firstSession(peer);
   }

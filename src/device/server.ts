@@ -9,6 +9,7 @@ import { bondFrom, deviceIdOf, dropStale, forgetDevice } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import type { Advertisement } from "./discoveryPort.js";
 import type { PairingRequest } from "./pairingEvents.js";
+import { OWN_UPGRADES } from "./quantum.js";
 
 export interface ServerOptions {
   readonly name: string;
@@ -50,7 +51,8 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     const staticPublic = this.#channel.keyPair.public;
     this.device = deviceIdOf(crypto, staticPublic);
     const irk = store.identity().irk.reveal();
-    const identity = { staticPublic, irk, name: options.name, platform: options.platform, appId: options.service };
+    const { name, platform, service: appId } = options;
+    const identity = { staticPublic, irk, name, platform, appId, upgrades: OWN_UPGRADES };
     this.#responder = new PairingResponder({ crypto, random, identity, attempts: store.attempts() });
     this.#pairing = new Pump(this.#responder, socket, clock, () => this.#progress());
     this.#channel.port.attach("pairing", this.#pairing);
