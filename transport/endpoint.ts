@@ -161,11 +161,12 @@ export class Endpoint implements Machine {
     this.#entries.release(entry);
   }
 
-  /** Ends a held connection without a packet: one would count as its confirmation. */
-  discard(connection: Connection): void {
-    connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
+  /** Ends a connection that is still held, without a packet: one would count as its confirmation. */
+  discardHeld(connection: Connection): void {
     const entry = this.#held.get(connection);
-    if (entry) this.#forget(entry);
+    if (!entry) return;
+    connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
+    this.#forget(entry);
   }
 
   /** The adapter saw another network: connections that we dialled ask whether their peer can still be reached. */

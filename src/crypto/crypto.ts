@@ -18,6 +18,19 @@ export interface Aead {
 /** The first 5 bytes of a ChaCha20 block, RFC 9001 §5.4.4: counter and nonce are the 16-byte sample. */
 export type HeaderMask = (sample: Uint8Array, mask: Uint8Array) => void;
 
+/** ML-KEM-768 (FIPS 203). */
+export interface MlKem768 {
+  /** `seed`: 64 random bytes. Public 1184 bytes, secret 2400. */
+  keyPair(seed: Uint8Array): KeyPair;
+  /** `randomness`: 32 random bytes. Ciphertext 1088 bytes, shared secret 32. Undefined when the key is refused. */
+  encapsulate(
+    peerPublic: Uint8Array,
+    randomness: Uint8Array,
+  ): { readonly ciphertext: Uint8Array; readonly shared: Uint8Array } | undefined;
+  /** A ciphertext of the right length always gives 32 bytes, the sender's only when it is authentic. */
+  decapsulate(secret: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined;
+}
+
 /**
  * Every primitive Handfast uses. Back ends give the same bytes and are interchangeable; none is written by us.
  * Arguments of a wrong length are our bug and throw RangeError. Keys and points of a peer are answered with undefined when refused.
@@ -43,6 +56,7 @@ export interface Crypto {
   p256IsValidPoint(point: Uint8Array): boolean;
   /** The 32-byte x coordinate, or undefined when `peerPublic` is not a valid point in exactly that form. */
   p256SharedSecret(own: KeyPair, peerPublic: Uint8Array): Uint8Array | undefined;
+  readonly mlKem768: MlKem768;
 }
 
 export function requireLength(name: string, bytes: Uint8Array, length: number): void {

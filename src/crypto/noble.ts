@@ -6,6 +6,7 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { isAllZero } from "#kernel/bytes.js";
 import { type Aead, type Crypto, type HeaderMask, type KeyPair, requireLength } from "./crypto.js";
+import { nobleMlKem768 } from "./mlKem.js";
 
 const TAG = 16;
 
@@ -57,6 +58,7 @@ export const nobleCrypto: Crypto = {
     if (!p256IsValidPoint(peerPublic)) return undefined;
     return p256.getSharedSecret(own.secret, peerPublic, true).slice(1);
   },
+  mlKem768: nobleMlKem768,
 };
 
 /** Checks the form first: libraries differ on compressed and hybrid points, and two back ends must not. */

@@ -5,6 +5,7 @@ import type { Crypto } from "#crypto/crypto.js";
 import { equalConstantTime, toHex, utf8 } from "#kernel/bytes.js";
 import { type Address, sameAddress } from "#kernel/ports.js";
 import type { PairedPeer } from "#pairing/exchange.js";
+import { UPGRADE_ML_KEM } from "./quantum.js";
 import { afterHandshake, holdsSecret, needsExchange } from "./ratchet.js";
 
 const MAX_ADDRESSES = 4;
@@ -16,7 +17,8 @@ export function deviceIdOf(crypto: Crypto, staticPublic: Uint8Array): string {
   return toHex(crypto.sha256(utf8("hf device"), staticPublic).slice(0, 8));
 }
 
-export function bondFrom(peer: PairedPeer, wallNow: number): Bond {
+/** `upgrades`: what both sides promised in their features, which the transcript covers. */
+export function bondFrom(peer: PairedPeer & { readonly upgrades?: number }, wallNow: number): Bond {
   return {
     id: toHex(peer.bondId),
     peerStatic: peer.staticPublic,
@@ -29,7 +31,7 @@ export function bondFrom(peer: PairedPeer, wallNow: number): Bond {
     createdAt: Math.trunc(wallNow),
     lastSeenAt: Math.trunc(wallNow),
     generation: 0,
-    postQuantum: "none",
+    postQuantum: ((peer.upgrades ?? 0) & UPGRADE_ML_KEM) === 0 ? "none" : "promised",
     addresses: [peer.address],
   };
 }
@@ -60,6 +62,14 @@ export async function ratchetBond(
     const addresses = [seen.path, ...known].slice(0, MAX_ADDRESSES);
     const state = needsExchange(moved) ? now.state : "confirmed";
     return { ...moved, state, lastSeenAt: Math.trunc(seen.wallNow), addresses };
+  });
+}
+
+/** The exchange of PROTOCOL.md §6 has made `next` of this session's step into `mixed`: the bond counts. Durable on return. */
+export async function mixBond(store: BondStore, bond: Bond, mixed: Uint8Array): Promise<Bond | undefined> {
+  return await store.update(bond.id, (now) => {
+    if (!now.next || !bond.next || !equalConstantTime(now.next.reveal(), bond.next.reveal())) return undefined;
+    return { ...now, next: new Secret(mixed), postQuantum: "next", state: "confirmed" };
   });
 }
 

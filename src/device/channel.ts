@@ -10,10 +10,12 @@ import type { KnownPeer } from "#transport/acceptor.js";
 import { Endpoint, type EndpointDrops, type EndpointEvent } from "#transport/endpoint.js";
 import type { RekeyLimits } from "#transport/rekeyLimits.js";
 import { Session } from "#transport/session.js";
-import { bondsWith, deviceIdOf, dropReplaced, ratchetBond } from "./bondBook.js";
+import { SessionClosedError } from "#transport/sessionErrors.js";
+import { bondsWith, deviceIdOf, dropReplaced, mixBond, ratchetBond } from "./bondBook.js";
 import { BondCopiedError } from "./bondErrors.js";
 import type { Discovery } from "./discoveryPort.js";
-import { chooseSecret, holdsSecret, secretsOf } from "./ratchet.js";
+import { acceptExchange, EXCHANGE_MS, offerExchange, QuantumMissingError } from "./quantum.js";
+import { chooseSecret, holdsSecret, needsExchange, secretsOf } from "./ratchet.js";
 import { SharedPort } from "./sharedPort.js";
 
 /** Everything a device is made of. */
@@ -113,7 +115,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
         this.#endpoint.cancel(handle);
         this.#dialling.delete(handle);
         dialling.cancelled = true;
-        reject(new HandfastError("CANCELLED", "Connecting was given up."));
+        reject(givenUp());
       };
     });
     this.#pump.turn();
@@ -170,7 +172,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     if (event.type === "failed") dialling?.reject(event.error);
     else if (event.type === "copied") this.#onCopied(event, dialling);
     // Another dial to the device was quicker, or nobody wants this one any more.
-    else if (event.dial !== undefined && !dialling) this.#endpoint.discard(event.connection);
+    else if (event.dial !== undefined && !dialling) this.#endpoint.discardHeld(event.connection);
     else void this.#admit(event, dialling);
   }
 
@@ -189,31 +191,59 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     this.#sessions.add(session);
     const dials = dialling ? [dialling, ...this.#takeDials(peerId)] : [];
     try {
-      const found = await this.#prove(event, session);
+      const found = await this.#prove(event, session, () => dialling === undefined || dials.some(wanted));
       if (!dialling) this.emit("session", found);
-      else if (dials.every(({ cancelled }) => cancelled)) this.#endpoint.discard(connection);
-      else this.#endpoint.release(connection);
+      else if (!dials.some(wanted)) void session.close();
       for (const dial of dials) dial.resolve(found);
-      this.#pump.turn();
     } catch (error) {
-      if (dialling) this.#endpoint.discard(connection);
-      else void session.close();
-      this.#pump.turn();
+      this.#endpoint.discardHeld(connection);
+      void session.close();
       const shown = error instanceof HandfastError ? error : new HandfastError("STORAGE_FAILED", String(error));
       for (const dial of dials) dial.reject(shown);
-      // The person has just forgotten it: no news.
-      if (!dialling && shown.code !== "BOND_GONE") this.emit("error", shown);
+      // The person has just forgotten it, or the connection simply broke: no news.
+      const news = shown.code !== "BOND_GONE" && !(shown instanceof SessionClosedError);
+      if (!dialling && news) this.emit("error", shown);
     }
   }
 
-  async #prove(event: Connected, session: Session): Promise<PeerSession> {
+  async #prove(event: Connected, session: Session, isWanted: () => boolean): Promise<PeerSession> {
     const { clock, store } = this.#ports;
     const { peerId: device, peerStatic, psk } = event;
     const before = bondsWith(store, peerStatic).find((bond) => holdsSecret(bond, psk));
-    const bond = await ratchetBond(this.#ports, event, { path: session.path, wallNow: clock.wall() });
-    if (!before || !bond) throw bondGone(before?.name ?? device);
+    const moved = await ratchetBond(this.#ports, event, { path: session.path, wallNow: clock.wall() });
+    if (!before || !moved) throw bondGone(before?.name ?? device);
+    if (!isWanted()) throw givenUp();
+    this.#endpoint.release(event.connection);
+    this.#pump.turn();
+    const bond = needsExchange(moved) ? await this.#exchange(event, session, moved) : moved;
+    if (!bond) throw bondGone(before.name);
     await dropReplaced(store, bond);
     return { session, bond, device, first: before.state === "provisional" };
+  }
+
+  /** PROTOCOL.md §6: nobody gets the session before. */
+  async #exchange(event: Connected, session: Session, bond: Bond): Promise<Bond | undefined> {
+    const { clock, crypto, random, store } = this.#ports;
+    const handshake = { crypto, random, psk: event.psk, exporter: event.exporter };
+    let late = false;
+    const cancel = clock.schedule(EXCHANGE_MS, () => {
+      late = true;
+      void session.close();
+    });
+    try {
+      if (event.dial !== undefined)
+        return await mixBond(store, bond, await offerExchange(handshake, await session.openStream()));
+      const first = await session.incomingStreams()[Symbol.asyncIterator]().next();
+      if (first.done) throw new QuantumMissingError();
+      const { secret, answer } = await acceptExchange(handshake, first.value);
+      const mixed = await mixBond(store, bond, secret);
+      if (mixed) await answer();
+      return mixed;
+    } catch (error) {
+      throw late ? new QuantumMissingError() : error;
+    } finally {
+      cancel();
+    }
   }
 
   /** One handshake with a device at a time (PROTOCOL.md §3): whoever else dials it gets the same session. */
@@ -225,6 +255,14 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     }
     return taken.map(([, dialling]) => dialling);
   }
+}
+
+function wanted({ cancelled }: Dialling): boolean {
+  return !cancelled;
+}
+
+function givenUp(): HandfastError {
+  return new HandfastError("CANCELLED", "Connecting was given up.");
 }
 
 function bondGone(name: string): HandfastError {

@@ -13,6 +13,7 @@ import { Discovered } from "./discovered.js";
 import type { Host } from "./discoveryPort.js";
 import { type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
 import { lookFor } from "./lookFor.js";
+import { OWN_UPGRADES } from "./quantum.js";
 import { type PairingWay, runPairing } from "./runPairing.js";
 import type { Drops, ServerOptions } from "./server.js";
 
@@ -85,7 +86,8 @@ export class Client implements AsyncDisposable {
   ): Promise<{ readonly bond: Bond; readonly device: string }> {
     const { name, platform, service: appId } = this.#options;
     const irk = this.#ports.store.identity().irk.reveal();
-    const identity = { staticPublic: this.#channel.keyPair.public, irk, name, platform, appId };
+    const staticPublic = this.#channel.keyPair.public;
+    const identity = { staticPublic, irk, name, platform, appId, upgrades: OWN_UPGRADES };
     return this.#firstSession(await this.#firstAnswer(target.addresses, identity, options));
   }
 

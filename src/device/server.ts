@@ -17,6 +17,7 @@ import {
   type PairingWindowMethod,
   resembling,
 } from "./pairingEvents.js";
+import { OWN_UPGRADES } from "./quantum.js";
 
 export interface ServerOptions {
   readonly name: string;
@@ -80,7 +81,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     this.device = deviceIdOf(crypto, staticPublic);
     const irk = store.identity().irk.reveal();
     const { name, service, platform } = options;
-    const identity = { staticPublic, irk, name, platform, appId: service };
+    const identity = { staticPublic, irk, name, platform, appId: service, upgrades: OWN_UPGRADES };
     this.#responder = new PairingResponder({ crypto, random, identity, attempts: store.attempts() });
     this.#pairing = new Pump(this.#responder, socket, clock, () => this.#progress());
     this.#channel.port.attach("pairing", this.#pairing);

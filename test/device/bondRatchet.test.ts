@@ -76,7 +76,7 @@ test("a reconnect is one round trip and two writes, the client's before its firs
 });
 
 test("crashes at any moment on a terrible network: never a false alarm, always a common secret", async () => {
-  await withSeeds(150, async (seed) => {
+  await withSeeds(80, async (seed) => {
     const world = new BondWorld(seed, TERRIBLE_LINK);
     await world.bonded();
     world.diskMs = 30;

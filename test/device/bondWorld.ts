@@ -195,7 +195,8 @@ export class BondWorld {
       nativeCrypto.x25519KeyPair(store.identity().staticSecret.reveal()).public;
     const shared = {
       ...{ id: toHex(this.random.bytes(16)), secret: new Secret(this.random.bytes(32)), platform: "test", scopes: [] },
-      ...{ state: "confirmed" as const, createdAt: 1, lastSeenAt: 1, generation: 0, postQuantum: "none" as const },
+      ...{ state: "confirmed" as const, generation: 0, postQuantum: "none" as const },
+      ...{ createdAt: Math.trunc(this.clock.wall()), lastSeenAt: 1 },
       ...changes,
     };
     const irkOf = (store: BondStore): Secret => store.identity().irk;
