@@ -103,11 +103,12 @@ export class PairingInitiator implements Machine {
 
   /** The person says: the digits differ. */
   reject(_now: Instant): void {
-    this.#abort(REASON.NUMERIC_COMPARISON_FAILED);
+    if (this.#running) this.#abort(REASON.NUMERIC_COMPARISON_FAILED);
   }
 
+  /** Without effect when the bond is being stored: then the other side has it, and forgetting is the way back. */
   cancel(_now: Instant): void {
-    this.#abort(REASON.UNSPECIFIED);
+    if (this.#running) this.#abort(REASON.UNSPECIFIED);
   }
 
   /** The provisional bond is on disk: the channel may be dialled. */
@@ -118,7 +119,7 @@ export class PairingInitiator implements Machine {
   }
 
   bondFailed(_now: Instant): void {
-    this.#abort(REASON.STORAGE_FAILED);
+    if (this.#state.name === "storing") this.#abort(REASON.STORAGE_FAILED);
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
