@@ -125,9 +125,9 @@ export function onIdentified(
   { keys, parsedB }: InitiatorStateOf<"ident">,
   { sealed }: MessageOf<"IDENTIFIED">,
 ): InitiatorOutcome {
-  const { crypto, random, identity, to } = context;
+  const { crypto, identity, to } = context;
   const peer = opened(context, keys, sealed);
-  if (!peer || !isUsableStatic(crypto, random, peer.staticPublic, identity.staticPublic))
+  if (!peer || !isUsableStatic(crypto, peer.staticPublic, identity.staticPublic))
     return { refuse: REASON.DHKEY_CHECK_FAILED };
   const psk = bondSecret(crypto, keys, identity.staticPublic, peer.staticPublic);
   const { name, platform } = parsedB;
