@@ -201,8 +201,10 @@ export class PairingInitiator implements Machine {
   #onAbort(reason: number, now: Instant): boolean {
     if (!this.#running || this.#state.name === "hello") return false;
     if (this.#aborted) return true;
-    this.#aborted = { reason, at: now + (reason === REASON.BUSY ? BUSY_GRACE_MS : ABORT_GRACE_MS) };
-    this.#request.again(now);
+    const busy = reason === REASON.BUSY;
+    this.#aborted = { reason, at: now + (busy ? BUSY_GRACE_MS : ABORT_GRACE_MS) };
+    if (busy) this.#request.slowDown(now);
+    else this.#request.again(now);
     return true;
   }
 
