@@ -136,10 +136,15 @@ export function openIdentity(
   return { staticPublic, irk };
 }
 
-/** A low-order point would make every later handshake predictable. */
-export function isUsableStatic(crypto: Crypto, random: RandomSource, peer: Uint8Array, own: Uint8Array): boolean {
-  return !equalConstantTime(peer, own) && crypto.x25519(crypto.x25519KeyPair(random(32)), peer) !== undefined;
+/** A low-order point would make every later handshake predictable. It shows with any scalar, so the one here is no secret. */
+export function isUsableStatic(crypto: Crypto, peer: Uint8Array, own: Uint8Array): boolean {
+  const probe = probes.get(crypto) ?? crypto.x25519KeyPair(new Uint8Array(32).fill(1));
+  probes.set(crypto, probe);
+  return !equalConstantTime(peer, own) && crypto.x25519(probe, peer) !== undefined;
 }
+
+/** Making a key costs more than using it. */
+const probes = new WeakMap<Crypto, KeyPair>();
 
 export function bondSecret(crypto: Crypto, keys: PairingKeys, staticI: Uint8Array, staticR: Uint8Array): Uint8Array {
   const info = utf8("hf1 bond psk");

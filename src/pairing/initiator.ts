@@ -103,11 +103,12 @@ export class PairingInitiator implements Machine {
 
   /** The person says: the digits differ. */
   reject(_now: Instant): void {
-    this.#abort(REASON.NUMERIC_COMPARISON_FAILED);
+    if (this.#running) this.#abort(REASON.NUMERIC_COMPARISON_FAILED);
   }
 
+  /** Without effect when the bond is being stored: then the other side has it, and forgetting is the way back. */
   cancel(_now: Instant): void {
-    this.#abort(REASON.UNSPECIFIED);
+    if (this.#running) this.#abort(REASON.UNSPECIFIED);
   }
 
   /** The provisional bond is on disk: the channel may be dialled. */
@@ -118,7 +119,7 @@ export class PairingInitiator implements Machine {
   }
 
   bondFailed(_now: Instant): void {
-    this.#abort(REASON.STORAGE_FAILED);
+    if (this.#state.name === "storing") this.#abort(REASON.STORAGE_FAILED);
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -200,8 +201,10 @@ export class PairingInitiator implements Machine {
   #onAbort(reason: number, now: Instant): boolean {
     if (!this.#running || this.#state.name === "hello") return false;
     if (this.#aborted) return true;
-    this.#aborted = { reason, at: now + (reason === REASON.BUSY ? BUSY_GRACE_MS : ABORT_GRACE_MS) };
-    this.#request.again(now);
+    const busy = reason === REASON.BUSY;
+    this.#aborted = { reason, at: now + (busy ? BUSY_GRACE_MS : ABORT_GRACE_MS) };
+    if (busy) this.#request.slowDown(now);
+    else this.#request.again(now);
     return true;
   }
 

@@ -9,7 +9,6 @@ import { f4, g2 } from "./toolbox.js";
 
 /** Only now, with the commitment in hand, does our nonce leave (PROTOCOL.md §3). */
 export function afterOfferNumeric(context: InitiatorContext, offered: Offered): InitiatorOutcome {
-  if (offered.commitment.length === 0) return { refuse: REASON.INVALID_PARAMETERS };
   const na = context.random(16);
   const nonce = request(context, { type: TYPE.NONCE, seq: STEP.first, nonce: na });
   return {

@@ -24,7 +24,7 @@ import {
   startPadding,
   TYPE,
 } from "./messages.js";
-import { ioCapOf, traitsOf } from "./models.js";
+import { ioCapOf, MODEL, traitsOf } from "./models.js";
 import { hintOf, holders, transcriptPrefix } from "./outOfBand.js";
 import { REASON } from "./reasons.js";
 
@@ -69,6 +69,7 @@ export function checkOffer(
   if (parsedB.chosen.model !== model || parsedB.models !== model || parsedB.io !== traitsOf(model).ioResponder)
     return { refuse: REASON.AUTHENTICATION_REQUIREMENTS };
   if (parsedB.appId !== identity.appId) return { refuse: REASON.OTHER_APPLICATION };
+  if (commitment.length > 0 !== (model === MODEL.numeric)) return { refuse: REASON.INVALID_PARAMETERS };
   if (!isAcceptableKey(crypto, publicB, keyPair.public)) return { refuse: REASON.KEY_REJECTED };
   return { keyPair, featuresA, featuresB, parsedB, publicB, commitment, transcript: [start, offer.slice()] };
 }
@@ -124,9 +125,9 @@ export function onIdentified(
   { keys, parsedB }: InitiatorStateOf<"ident">,
   { sealed }: MessageOf<"IDENTIFIED">,
 ): InitiatorOutcome {
-  const { crypto, random, identity, to } = context;
+  const { crypto, identity, to } = context;
   const peer = opened(context, keys, sealed);
-  if (!peer || !isUsableStatic(crypto, random, peer.staticPublic, identity.staticPublic))
+  if (!peer || !isUsableStatic(crypto, peer.staticPublic, identity.staticPublic))
     return { refuse: REASON.DHKEY_CHECK_FAILED };
   const psk = bondSecret(crypto, keys, identity.staticPublic, peer.staticPublic);
   const { name, platform } = parsedB;

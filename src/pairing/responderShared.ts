@@ -97,9 +97,9 @@ export function onIdent(
   { keys, parsedA }: ResponderStateOf<"ident">,
   { sealed, seq }: MessageOf<"IDENT">,
 ): ResponderOutcome {
-  const { crypto, random, identity, from, id } = context;
+  const { crypto, identity, from, id } = context;
   const opened = openedIdentity(context, keys, sealed);
-  if (!opened || !isUsableStatic(crypto, random, opened.staticPublic, identity.staticPublic))
+  if (!opened || !isUsableStatic(crypto, opened.staticPublic, identity.staticPublic))
     return { refuse: REASON.DHKEY_CHECK_FAILED };
   const psk = bondSecret(crypto, keys, opened.staticPublic, identity.staticPublic);
   const { name, platform } = parsedA;

@@ -9,10 +9,10 @@ import { freshKeyPair } from "#pairing/exchange.js";
 import { PairingInitiator } from "#pairing/initiator.js";
 import { ipToBytes, ipToText } from "#pairing/ipBytes.js";
 import { linkText, makeLink, parseLink } from "#pairing/link.js";
-import { TERRIBLE_LINK } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { withSeeds } from "../simulation/seeds.js";
 import { codeOf, PairingWorld, PC, PHONE } from "../support/pairing.js";
+import { pairUnderLoss } from "../support/pairingStory.js";
 
 const LINK = { kind: "link", addresses: [PC] } as const;
 const SECRET = { kind: "secret", secret: new SeededRandom(99).bytes(32) } as const;
@@ -103,18 +103,10 @@ test("a link from the PC's screen, or a secret that both hold, pairs two devices
 });
 
 test("links and secrets survive 30 % loss, duplication and reordering", async () => {
-  for (const method of [LINK, SECRET])
-    await withSeeds(25, (seed) => {
-      const world = new PairingWorld({ seed, method, link: { ...TERRIBLE_LINK, corrupt: 0 } });
-      for (let tries = 0; tries < 8 && (world.phone?.bonds.length ?? 0) === 0; tries++) {
-        const phone = world.start({ ...PHONE, port: PHONE.port + tries });
-        world.clock.runUntil(() => phone.outcome !== undefined, 200_000);
-        if (phone.bonds.length > 0) assert.deepEqual(phone.bonds[0]?.psk, world.pcBonds.at(-1)?.psk);
-        if (!world.responder.isOpen) world.open();
-        world.clock.runUntil(() => false, 20_000);
-      }
-      assert.equal(world.phone?.bonds.length, 1, "no bond");
-    });
+  await withSeeds(25, (seed) => {
+    pairUnderLoss("link", seed);
+    pairUnderLoss("secret", seed);
+  });
 });
 
 test("the PC's person may refuse who scanned; the link is replaced", () => {

@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { nobleCrypto } from "#crypto/noble.js";
 import { toHex } from "#kernel/bytes.js";
 import { drawPasskey, parsePasskey, passkeyBit, passkeyBlock, passkeyLetters } from "#pairing/passkey.js";
-import { TERRIBLE_LINK } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { withSeeds } from "../simulation/seeds.js";
 import { codeOf, PairingWorld, PC, PHONE } from "../support/pairing.js";
+import { pairUnderLoss } from "../support/pairingStory.js";
 
 const CODE = { kind: "code" } as const;
 
@@ -62,16 +62,8 @@ test("five letters typed on the phone and a yes on the PC pair two devices", () 
 });
 
 test("letters survive 30 % loss, duplication and reordering", async () => {
-  await withSeeds(15, (seed) => {
-    const world = new PairingWorld({ seed, method: CODE, link: { ...TERRIBLE_LINK, corrupt: 0 } });
-    for (let tries = 0; tries < 8 && (world.phone?.bonds.length ?? 0) === 0; tries++) {
-      const phone = world.start({ ...PHONE, port: PHONE.port + tries });
-      world.clock.runUntil(() => phone.outcome !== undefined, 200_000);
-      if (phone.bonds.length > 0) assert.deepEqual(phone.bonds[0]?.psk, world.pcBonds.at(-1)?.psk);
-      if (!world.responder.isOpen) world.open();
-      world.clock.runUntil(() => false, 20_000);
-    }
-    assert.equal(world.phone?.bonds.length, 1, "no bond");
+  await withSeeds(10, (seed) => {
+    pairUnderLoss("code", seed);
   });
 });
 

@@ -150,6 +150,11 @@ export class PairingWorld {
   }
 
   #pcPerson(id: string, digits: string): void {
+    // Who sees nothing yet on the other screen waits.
+    if (!this.#options.pcSays && this.phone && this.phone.digits === undefined && !this.phone.outcome) {
+      this.clock.schedule(500, () => this.#pcPerson(id, digits));
+      return;
+    }
     const says = this.#options.pcSays ?? ((a: string, b: string | undefined) => a === b);
     const answer = says(digits, this.phone?.digits);
     if (answer === true) this.responder.confirm(id);
