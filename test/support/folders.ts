@@ -1,7 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import process from "node:process";
 import { Gate } from "#kernel/gate.js";
 import type { Folder } from "#sync/folder.js";
 import { DiskFolder } from "#sync/folder.node.js";
@@ -11,6 +21,9 @@ import { SharedFolder } from "#sync/sharedFolder.js";
 import type { SyncEvent } from "#sync/syncEvents.js";
 import { SyncSession } from "#sync/syncSession.js";
 import { streamPair } from "./streamPair.js";
+
+// Each test folder cleans up after itself at the end of the process.
+process.setMaxListeners(0);
 
 /** One device's copy of a folder, on a real disk, with its index. */
 export class TestFolder {
@@ -22,6 +35,7 @@ export class TestFolder {
 
   constructor(name: string, device: string) {
     const base = mkdtempSync(join(tmpdir(), "handfast-sync-"));
+    process.once("exit", () => rmSync(base, { recursive: true, force: true }));
     this.root = join(base, name);
     this.indexPath = join(base, "index");
     mkdirSync(this.root);
