@@ -58,6 +58,7 @@ export type CliEvent =
   | { readonly event: "conflict"; readonly path: string; readonly copy: string }
   | { readonly event: "skipped"; readonly path: string; readonly reason: string }
   | { readonly event: "paused"; readonly reason: string }
+  | { readonly event: "resumed" }
   | { readonly event: "device"; readonly device: string; readonly name: string; readonly [field: string]: unknown }
   | { readonly event: "forgotten"; readonly device: string; readonly name: string }
   | { readonly event: "status"; readonly [field: string]: unknown }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { PeerSession } from "#device/channel.js";
 import type { ByteStream } from "#kernel/ports.js";
 import type { DiskFolder } from "#sync/folder.node.js";
@@ -18,7 +19,7 @@ export class FolderSync {
   readonly root: string;
   readonly #screen: Screen;
   readonly #shared: SharedFolder;
-  readonly #watcher: { close(): Promise<void> };
+  readonly #watcher: ReturnType<typeof watchFolder>;
   readonly #told = new Set<string>();
   /** The first look through the folder. */
   readonly #scanned: Promise<void>;
@@ -30,7 +31,10 @@ export class FolderSync {
     this.#shared = shared;
     this.#scanned = this.#rescan();
     this.#scanned.catch(onBroken);
-    this.#watcher = watchFolder(root, () => void this.#rescan().catch(onBroken));
+    const look = (paths?: readonly string[]): void => void this.#rescan(paths).catch(onBroken);
+    this.#watcher = watchFolder(root, look);
+    // What changed before the watcher was there is not in its events.
+    void this.#watcher.ready.then(() => look());
   }
 
   /** `folder` was opened before. `onBroken`: the folder cannot be used any longer. */
@@ -66,19 +70,15 @@ export class FolderSync {
     // The watcher is a hint and waits a second: what was saved just now counts as well.
     await this.#rescan();
     const watch = new SyncProgress(this, peer, this.#screen);
-    let wanted = mode === "both" ? 2 : 1;
     const session: SyncSession = new SyncSession({
       ...{ stream, mode, shared: this.#shared, peer: peer.device },
-      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      wait: (ms, signal) => setTimeout(ms, undefined, { signal }),
       onEvent: (event) => {
         watch.on(event);
-        if (event.type !== "synced" || !once || --wanted > 0) return;
-        void session.end().catch(() => {});
+        if (event.type === "synced" && once) void session.end().catch(() => {});
       },
     });
     await session.run(signal);
-    // The peer has ended; so do we.
-    await session.end().catch(() => {});
   }
 
   /** Says each thing that was left out only once. */
@@ -96,8 +96,8 @@ export class FolderSync {
     await this.#shared.save();
   }
 
-  async #rescan(): Promise<void> {
-    for (const { path, reason } of await this.#shared.rescan()) this.skipped(path, reason);
+  async #rescan(paths?: readonly string[]): Promise<void> {
+    for (const { path, reason } of await this.#shared.rescan(paths)) this.skipped(path, reason);
   }
 }
 
@@ -145,6 +145,10 @@ class SyncProgress {
       case "paused":
         this.#screen.event({ event: "paused", reason: event.reason });
         this.#screen.say(event.reason);
+        break;
+      case "resumed":
+        this.#screen.event({ event: "resumed" });
+        this.#screen.say("Going on.");
         break;
       case "synced":
         this.#onSynced(event);

@@ -4,6 +4,7 @@ import type { Client } from "#device/client.js";
 import { createClient } from "#device/open.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
+import { FolderError } from "#sync/folder.js";
 import { DiskFolder } from "#sync/folder.node.js";
 import type { SyncMode } from "#sync/messages.js";
 import { type Context, deviceOptions } from "./context.node.js";
@@ -22,8 +23,7 @@ export interface JoinOptions extends Wish {
 
 /** `handfast join`: pairs the first time, then keeps the folder in step until the signal aborts, or once. */
 export async function join(context: Context, path: string, options: JoinOptions): Promise<number> {
-  // In mode `send` the person's folder is only read.
-  const disk = await DiskFolder.open(path, { writable: options.mode !== "send" });
+  const disk = await openFolder(path, options.mode);
   await refuseStateInside(disk.root, context.state);
   await using client = await createClient(deviceOptions(context));
   const broken = new AbortController();
@@ -149,6 +149,16 @@ class Joining {
     screen.event({ event: "disconnected", device, name: bond.name, reason: error?.code ?? reason });
     if (!this.#done && !this.#context.signal.aborted)
       screen.say(`Disconnected from "${printable(bond.name)}"${error ? `: ${error.message}` : ""}; reconnecting`);
+  }
+}
+
+/** To send, a folder that may only be read will do. */
+async function openFolder(path: string, mode: SyncMode): Promise<DiskFolder> {
+  try {
+    return await DiskFolder.open(path, { writable: true });
+  } catch (error) {
+    if (mode !== "send" || !(error instanceof FolderError) || error.code !== "FOLDER_UNREADABLE") throw error;
+    return await DiskFolder.open(path, { writable: false });
   }
 }
 

@@ -159,10 +159,9 @@ export class SharedFolder {
   }
 
   async #holdsKnownFile(): Promise<boolean> {
-    for await (const { path, stat } of this.folder.scan(() => {})) {
+    for await (const { path } of this.folder.scan(() => {})) {
       const known = this.index.get(path);
-      if (known && !known.record.deleted && known.record.size === stat.size && sameTime(known.record, stat))
-        return true;
+      if (known && !known.record.deleted) return true;
     }
     return false;
   }
@@ -212,10 +211,6 @@ export function wholeMs(stat: LocalStat): number {
 function looksSame(a: LocalStat | undefined, b: LocalStat): boolean {
   if (!a || a.size !== b.size || a.inode !== b.inode) return false;
   return a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
-}
-
-function sameTime(record: FileRecord, stat: LocalStat): boolean {
-  return record.mtimeMs === wholeMs(stat);
 }
 
 /** `hidden`: a file, or a folder with a slash at its end. */
