@@ -4,12 +4,11 @@ import type { Client } from "#device/client.js";
 import { createClient } from "#device/open.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
-import { DiskFolder } from "#sync/folder.node.js";
 import type { SyncMode } from "#sync/messages.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
 import type { Wish } from "./findPc.node.js";
-import { FolderSync } from "./folderSync.node.js";
+import { FolderSync, openFolder } from "./folderSync.node.js";
 import { pairWithPc } from "./pairing.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
 import { refuseStateInside } from "./statePath.node.js";
@@ -22,8 +21,7 @@ export interface JoinOptions extends Wish {
 
 /** `handfast join`: pairs the first time, then keeps the folder in step until the signal aborts, or once. */
 export async function join(context: Context, path: string, options: JoinOptions): Promise<number> {
-  // In mode `send` the person's folder is only read.
-  const disk = await DiskFolder.open(path, { writable: options.mode !== "send" });
+  const disk = await openFolder(path, options.mode);
   await refuseStateInside(disk.root, context.state);
   await using client = await createClient(deviceOptions(context));
   const broken = new AbortController();
