@@ -19,7 +19,7 @@ export class FolderSync {
   readonly root: string;
   readonly #screen: Screen;
   readonly #shared: SharedFolder;
-  readonly #watcher: { close(): Promise<void> };
+  readonly #watcher: { readonly ready?: Promise<void>; close(): Promise<void> };
   readonly #told = new Set<string>();
   /** The first look through the folder. */
   readonly #scanned: Promise<void>;
@@ -32,6 +32,8 @@ export class FolderSync {
     this.#scanned = this.#rescan();
     this.#scanned.catch(onBroken);
     this.#watcher = watchFolder(root, () => void this.#rescan().catch(onBroken));
+    // What changed before it could watch.
+    void this.#watcher.ready?.then(() => this.#rescan()).catch(onBroken);
   }
 
   /** `folder` was opened before. `onBroken`: the folder cannot be used any longer. */

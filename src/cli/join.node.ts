@@ -146,12 +146,16 @@ class Joining {
     const { error, reason = "" } = session.closeInfo ?? {};
     screen.event({ event: "disconnected", device, name: bond.name, reason: error?.code ?? reason });
     if (!this.#done && !this.#context.signal.aborted)
-      screen.say(`Disconnected from "${printable(bond.name)}"${error ? `: ${error.message}` : ""}; reconnecting`);
+      screen.say(`Disconnected from "${printable(bond.name)}"${because(error?.message ?? reason)}; reconnecting`);
   }
 }
 
 function isLasting(error: HandfastError): boolean {
   return error.code.startsWith("FOLDER_") || error.code === "MODES_DO_NOT_FIT";
+}
+
+function because(text: string): string {
+  return text === "" ? "" : ` (${text})`;
 }
 
 /** Says what to type, where the library cannot know it. */
