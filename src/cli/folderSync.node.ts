@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { PeerSession } from "#device/channel.js";
 import type { ByteStream } from "#kernel/ports.js";
-import type { DiskFolder } from "#sync/folder.node.js";
+import { FolderError } from "#sync/folder.js";
+import { DiskFolder } from "#sync/folder.node.js";
 import { IndexFile } from "#sync/indexStore.node.js";
 import type { SyncMode } from "#sync/messages.js";
 import { SharedFolder } from "#sync/sharedFolder.js";
@@ -98,6 +99,19 @@ export class FolderSync {
 
   async #rescan(paths?: readonly string[]): Promise<void> {
     for (const { path, reason } of await this.#shared.rescan(paths)) this.skipped(path, reason);
+  }
+}
+
+/**
+ * The folder with our own `.handfast` in it, by which an empty folder is told from a disk that is not connected.
+ * A folder that is only sent may be one that we cannot write to.
+ */
+export async function openFolder(path: string, mode: SyncMode): Promise<DiskFolder> {
+  try {
+    return await DiskFolder.open(path, { writable: true });
+  } catch (error) {
+    if (mode !== "send" || !(error instanceof FolderError) || error.code !== "FOLDER_UNREADABLE") throw error;
+    return await DiskFolder.open(path, { writable: false });
   }
 }
 

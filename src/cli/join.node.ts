@@ -4,13 +4,11 @@ import type { Client } from "#device/client.js";
 import { createClient } from "#device/open.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
-import { FolderError } from "#sync/folder.js";
-import { DiskFolder } from "#sync/folder.node.js";
 import type { SyncMode } from "#sync/messages.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
 import type { Wish } from "./findPc.node.js";
-import { FolderSync } from "./folderSync.node.js";
+import { FolderSync, openFolder } from "./folderSync.node.js";
 import { pairWithPc } from "./pairing.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
 import { refuseStateInside } from "./statePath.node.js";
@@ -148,22 +146,16 @@ class Joining {
     const { error, reason = "" } = session.closeInfo ?? {};
     screen.event({ event: "disconnected", device, name: bond.name, reason: error?.code ?? reason });
     if (!this.#done && !this.#context.signal.aborted)
-      screen.say(`Disconnected from "${printable(bond.name)}"${error ? `: ${error.message}` : ""}; reconnecting`);
-  }
-}
-
-/** To send, a folder that may only be read will do. */
-async function openFolder(path: string, mode: SyncMode): Promise<DiskFolder> {
-  try {
-    return await DiskFolder.open(path, { writable: true });
-  } catch (error) {
-    if (mode !== "send" || !(error instanceof FolderError) || error.code !== "FOLDER_UNREADABLE") throw error;
-    return await DiskFolder.open(path, { writable: false });
+      screen.say(`Disconnected from "${printable(bond.name)}"${because(error?.message ?? reason)}; reconnecting`);
   }
 }
 
 function isLasting(error: HandfastError): boolean {
   return error.code.startsWith("FOLDER_") || error.code === "MODES_DO_NOT_FIT";
+}
+
+function because(text: string): string {
+  return text === "" ? "" : ` (${text})`;
 }
 
 /** Says what to type, where the library cannot know it. */

@@ -3,11 +3,11 @@ import { createServer } from "#device/open.node.js";
 import type { PairingRequest } from "#device/pairingEvents.js";
 import type { Server } from "#device/server.js";
 import { HandfastError } from "#kernel/errors.js";
-import { DiskFolder } from "#sync/folder.node.js";
+import type { DiskFolder } from "#sync/folder.node.js";
 import { type Context, deviceName, deviceOptions } from "./context.node.js";
 import { WINDOW_SECONDS } from "./defaults.js";
 import { EXIT } from "./exitCodes.js";
-import { FolderSync } from "./folderSync.node.js";
+import { FolderSync, openFolder } from "./folderSync.node.js";
 import { askDigits } from "./question.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
 import { refuseStateInside } from "./statePath.node.js";
@@ -24,7 +24,7 @@ export interface ShareOptions {
 
 /** `handfast share`: runs until the signal aborts. */
 export async function share(context: Context, path: string, options: ShareOptions): Promise<number> {
-  const folder = await DiskFolder.open(path, { writable: true });
+  const folder = await openFolder(path, "both");
   await refuseStateInside(folder.root, context.state);
   await using server = await createServer(deviceOptions(context));
   return await new Share(context, server).run(folder, options);

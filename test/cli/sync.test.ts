@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { contents, sayYes, TwoDevices } from "./devices.js";
@@ -26,7 +26,7 @@ test("two processes find each other, show the same digits and sync; the second t
   assert.equal((await pc.next("synced")).received, 2);
   assert.equal(await laptop.ended, 0);
   assert.deepEqual(contents(devices.pcFolder), contents(devices.laptopFolder));
-  assert.equal(existsSync(join(devices.laptopFolder, ".handfast")), false, "the sent folder is only read");
+  assert.deepEqual(readdirSync(devices.laptopFolder).sort(), [".handfast", "a.txt", "deep"]);
   assert.equal(statSync(devices.laptopState).mode & 0o777, 0o700);
 
   const again = devices.join("--once");
@@ -82,14 +82,16 @@ test("three laptops at once, each its own device", async (t) => {
   const { pc, peer } = await devices.share();
   const laptops = [];
   for (let i = 0; i < 3; i++) {
-    devices.write("same.txt", "the same everywhere");
-    const state = join(devices.base, `state ${i}`);
-    const laptop = devices.run("laptop", ["join", devices.laptopFolder, "--peer", peer], state);
+    const folder = join(devices.base, `laptop ${i}`);
+    mkdirSync(folder);
+    writeFileSync(join(folder, `from ${i}.txt`), `laptop ${i}`);
+    const laptop = devices.run("laptop", ["join", folder, "--peer", peer], join(devices.base, `state ${i}`));
     if (i > 0) await devices.run("pc", ["pair"]).ended;
     laptops.push(laptop);
     await sayYes(pc, laptop);
     await laptop.next("synced");
   }
+  assert.deepEqual([...contents(devices.pcFolder).keys()], ["from 0.txt", "from 1.txt", "from 2.txt"]);
   assert.equal(new Set(pc.events.filter((e) => e.event === "connected").map((e) => e.device)).size, 3);
   assert.deepEqual(await Promise.all(laptops.map((each) => each.kill("SIGINT"))), [130, 130, 130]);
 });
