@@ -81,8 +81,8 @@ test("streams of the first session reach the application as ever", async () => {
   });
   const { session } = await world.until(world.phone.device.connect(bond, { at: [PC] }));
   const stream = await session.openStream();
-  await stream.write(Uint8Array.of(1, 2, 3));
-  await stream.end();
+  await world.until(stream.write(Uint8Array.of(1, 2, 3)).then(() => stream.end()));
+
   await world.pass(500);
   assert.deepEqual(received, ["1,2,3"]);
 });
