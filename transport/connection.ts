@@ -1,5 +1,6 @@
 import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
-import { type CloseInfo, Closing } from "./closing.js";
+import { Closing } from "./closing.js";
+import type { ConnectionEvent, ConnectionStats } from "./connectionEvents.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { cidKey } from "./connectionId.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
@@ -36,33 +37,6 @@ export interface ConnectionOptions {
   readonly pool: DatagramPool;
   /** A command left something to send, or to forget: `nextDatagram` wants to be asked. */
   readonly onWork?: () => void;
-}
-
-export type ConnectionEvent =
-  | { readonly type: "confirmed" }
-  | { readonly type: "stream"; readonly stream: Stream }
-  | { readonly type: "readable" | "writable"; readonly stream: Stream }
-  | { readonly type: "streamsAvailable" }
-  | { readonly type: "datagram" }
-  | { readonly type: "rekeyed"; readonly epoch: number }
-  | { readonly type: "path"; readonly address: Address }
-  /** The peer does not answer where it was: a fresh handshake should be tried beside this connection. */
-  | { readonly type: "suspect" }
-  | { readonly type: "closed"; readonly info: CloseInfo };
-
-export interface ConnectionStats {
-  readonly rttMs: number;
-  readonly window: number;
-  readonly bytesInFlight: number;
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  readonly packetsSent: number;
-  readonly packetsReceived: number;
-  readonly packetsLost: number;
-  /** Of those, packets that arrived after all. */
-  readonly spuriousLosses: number;
-  readonly epoch: number;
-  readonly streams: number;
 }
 
 /**

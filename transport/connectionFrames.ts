@@ -1,5 +1,5 @@
 import type { Address, Instant } from "#kernel/ports.js";
-import type { ConnectionEvent } from "./connection.js";
+import type { ConnectionEvent } from "./connectionEvents.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import type { AckFrame, CloseFrame, FrameSink } from "./frames.js";

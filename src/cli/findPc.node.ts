@@ -1,5 +1,6 @@
-import type { Client, Target } from "#device/client.js";
+import type { Client } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
+import type { Target } from "#device/target.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
 import { LOOK_SECONDS } from "./defaults.js";

@@ -1,6 +1,6 @@
 import type { Bond } from "#bonds/bond.js";
 import { tagMatches } from "#discovery/tag.js";
-import { HandfastError } from "#kernel/errors.js";
+import type { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
 import type { PairedPeer, PairingIdentity } from "#pairing/exchange.js";
 import { parseLink } from "#pairing/link.js";
@@ -16,14 +16,9 @@ import { lookFor } from "./lookFor.js";
 import { OWN_UPGRADES } from "./quantum.js";
 import { type PairingWay, runPairing } from "./runPairing.js";
 import type { Drops, ServerOptions } from "./server.js";
+import { keyOf, parseAddress, type Target } from "./target.js";
 
 const CONNECT_MS = 10_000;
-
-/** Where a device is: found by discovery, or named by a person. */
-export interface Target {
-  readonly name: string | undefined;
-  readonly addresses: readonly Address[];
-}
 
 /** The device that joins: finds the PC, pairs once, then connects whenever it wants. */
 export class Client implements AsyncDisposable {
@@ -218,23 +213,4 @@ export class Client implements AsyncDisposable {
   #identityChanged(bond: Bond): IdentityChangedError {
     return new IdentityChangedError(deviceIdOf(this.#ports.crypto, bond.peerStatic), bond.name);
   }
-}
-
-function keyOf(address: Address): string {
-  return `${address.host} ${address.port}`;
-}
-
-export const DEFAULT_PORT = 4760;
-
-/** `host`, `host:port` or `[v6]:port`. Throws HandfastError BAD_ADDRESS. */
-export function parseAddress(text: string): Address {
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:.%\w]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  const number = port === undefined ? DEFAULT_PORT : Number(port);
-  if (!host || number < 1 || number > 65_535)
-    throw new HandfastError(
-      "BAD_ADDRESS",
-      `"${text}" is not an address. Write host:port, for example 192.168.1.20:4760.`,
-    );
-  return { host, port: number };
 }

@@ -1,6 +1,6 @@
 import { AsyncQueue } from "#kernel/asyncQueue.js";
-import type { Target } from "./client.js";
 import type { Discovery, Host } from "./discoveryPort.js";
+import type { Target } from "./target.js";
 
 /** A device on the network. `pairing`: its person has opened the window. */
 export interface FoundDevice extends Target {

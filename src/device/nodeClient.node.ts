@@ -1,9 +1,10 @@
 import type { Bond } from "#bonds/bond.js";
-import type { Client, Target } from "./client.js";
+import type { Client } from "./client.js";
 import type { Discovered } from "./discovered.js";
 import { NodeSession } from "./nodeSession.node.js";
 import { type OpenOptions, createClient as open } from "./open.node.js";
 import type { Compare } from "./runPairing.js";
+import type { Target } from "./target.js";
 
 /** The device of an application on Node that finds the PC and connects. */
 export class NodeClient implements AsyncDisposable {

@@ -12,8 +12,9 @@ import { systemClock, systemRandom } from "#transport/clock.node.js";
 import { REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
 import { bindUdp } from "#transport/udp.node.js";
 import type { DevicePorts } from "./channel.js";
-import { Client, DEFAULT_PORT } from "./client.js";
+import { Client } from "./client.js";
 import { Server, type ServerOptions } from "./server.js";
+import { DEFAULT_PORT } from "./target.js";
 
 /** UDP payload bytes of a full packet: an Ethernet frame, or much more where nothing can break it up. */
 const LAN_DATAGRAM = 1452;

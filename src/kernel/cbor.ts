@@ -1,5 +1,7 @@
 import { Encoder } from "cbor-x/index-no-eval";
-import { scanCbor } from "./cborScan.js";
+import { type CborLimits, scanCbor } from "./cborScan.js";
+
+export type { CborLimits } from "./cborScan.js";
 
 /** What our protocols say in CBOR: no floats, no tags, map keys are small integers. */
 export type CborValue =
@@ -10,16 +12,6 @@ export type CborValue =
   | Uint8Array
   | readonly CborValue[]
   | ReadonlyMap<number, CborValue>;
-
-/** How much of a stranger's CBOR is looked at. */
-export interface CborLimits {
-  /** Bytes of the whole item. */
-  readonly bytes: number;
-  /** Arrays and maps inside one another. */
-  readonly depth: number;
-  /** All items together, map keys included. */
-  readonly items: number;
-}
 
 export const DATAGRAM_LIMITS: CborLimits = { bytes: 1200, depth: 3, items: 64 };
 

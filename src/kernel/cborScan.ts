@@ -1,5 +1,14 @@
-import type { CborLimits } from "./cbor.js";
 import { WireError } from "./errors.js";
+
+/** How much of a stranger's CBOR is looked at. */
+export interface CborLimits {
+  /** Bytes of the whole item. */
+  readonly bytes: number;
+  /** Arrays and maps inside one another. */
+  readonly depth: number;
+  /** All items together, map keys included. */
+  readonly items: number;
+}
 
 /** Major types, RFC 8949 §3.1. */
 const UNSIGNED = 0;

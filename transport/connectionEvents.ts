@@ -1,0 +1,31 @@
+import type { Address } from "#kernel/ports.js";
+import type { CloseInfo } from "./closing.js";
+import type { Stream } from "./stream.js";
+
+/** What a connection tells its owner. */
+export type ConnectionEvent =
+  | { readonly type: "confirmed" }
+  | { readonly type: "stream"; readonly stream: Stream }
+  | { readonly type: "readable" | "writable"; readonly stream: Stream }
+  | { readonly type: "streamsAvailable" }
+  | { readonly type: "datagram" }
+  | { readonly type: "rekeyed"; readonly epoch: number }
+  | { readonly type: "path"; readonly address: Address }
+  /** The peer does not answer where it was: a fresh handshake should be tried beside this connection. */
+  | { readonly type: "suspect" }
+  | { readonly type: "closed"; readonly info: CloseInfo };
+
+export interface ConnectionStats {
+  readonly rttMs: number;
+  readonly window: number;
+  readonly bytesInFlight: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly packetsLost: number;
+  /** Of those, packets that arrived after all. */
+  readonly spuriousLosses: number;
+  readonly epoch: number;
+  readonly streams: number;
+}
