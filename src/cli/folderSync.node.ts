@@ -175,7 +175,9 @@ class SyncProgress {
     this.#screen.endProgress();
     this.#screen.event({ event: "synced", device, files, bytes, sent, received, seconds });
     const moved = sent > 0 ? `${sent} sent` : received > 0 ? `${received} received` : "nothing to do";
-    this.#screen.say(`Up to date with "${printable(bond.name)}": ${count(files, "file")}, ${size(bytes)} (${moved})`);
+    this.#screen.result(
+      `Up to date with "${printable(bond.name)}": ${count(files, "file")}, ${size(bytes)} (${moved})`,
+    );
     this.#since = performance.now();
     this.#sent = { files: 0, bytes: 0 };
   }

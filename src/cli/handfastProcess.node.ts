@@ -25,7 +25,8 @@ export class HandfastProcess {
 
   constructor(title: string, args: readonly string[]) {
     this.title = title;
-    this.#child = spawn(process.execPath, [MAIN, ...args, "--json"], { stdio: ["pipe", "pipe", "pipe"] });
+    // The channel carries nothing: it tells the child when this process is gone.
+    this.#child = spawn(process.execPath, [MAIN, ...args, "--json"], { stdio: ["pipe", "pipe", "pipe", "ipc"] });
     this.ended = new Promise((resolve) => {
       this.#child.on("close", (code, signal) => {
         this.#over = true;

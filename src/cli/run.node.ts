@@ -15,6 +15,8 @@ export async function run(options: CommonOptions, command: (context: Context) =>
   };
   process.on("SIGINT", () => onSignal(EXIT.interrupted));
   process.on("SIGTERM", () => onSignal(EXIT.terminated));
+  // A Node program that started this one over a channel has ended, however it ended.
+  process.once("disconnect", () => onSignal(EXIT.terminated));
   const screen = new Screen(options.json === true);
   let result: number;
   try {

@@ -11,7 +11,7 @@ export class Screen {
   readonly json: boolean;
   readonly #animated: boolean;
   readonly #colours: boolean;
-  readonly #held: string[] = [];
+  readonly #held: { readonly stream: NodeJS.WriteStream; readonly text: string }[] = [];
   #question = false;
   #progress = "";
 
@@ -30,25 +30,12 @@ export class Screen {
 
   /** The answer to what was asked for. */
   result(text: string): void {
-    if (this.json) return;
-    this.#clear();
-    process.stdout.write(`${visible(text)}\n`);
-    this.#redraw();
+    this.#write(process.stdout, visible(text));
   }
 
   /** What is going on, for a person. */
   say(text: string): void {
-    this.#write(visible(text));
-  }
-
-  #write(text: string): void {
-    if (this.json) return;
-    if (this.#question) this.#held.push(text);
-    else {
-      this.#clear();
-      process.stderr.write(`${text}\n`);
-      this.#redraw();
-    }
+    this.#write(process.stderr, visible(text));
   }
 
   /** One line that changes in place; nothing at all where there is no terminal. */
@@ -57,6 +44,12 @@ export class Screen {
     this.#clear();
     this.#progress = text.slice(0, (process.stderr.columns ?? 80) - 1);
     this.#redraw();
+  }
+
+  /** The progress line is over; it stays away. */
+  endProgress(): void {
+    this.#clear();
+    this.#progress = "";
   }
 
   /** From here to `closeQuestion` nothing else is written. */
@@ -72,17 +65,28 @@ export class Screen {
     if (!this.#question) return;
     this.#question = false;
     if (!typed) process.stderr.write("\n");
-    for (const text of this.#held.splice(0)) process.stderr.write(`${text}\n`);
+    for (const { stream, text } of this.#held.splice(0)) stream.write(`${text}\n`);
     this.#redraw();
   }
 
   error(code: string, message: string): void {
     if (this.json) this.event({ event: "error", code, message });
-    else this.#write(this.#styled("red", visible(`handfast: ${message}`)));
+    else this.#write(process.stderr, this.#styled("red", visible(`handfast: ${message}`)));
   }
 
   bold(text: string): string {
     return this.#styled("bold", text);
+  }
+
+  #write(stream: NodeJS.WriteStream, text: string): void {
+    if (this.json) return;
+    if (this.#question) {
+      this.#held.push({ stream, text });
+      return;
+    }
+    this.#clear();
+    stream.write(`${text}\n`);
+    this.#redraw();
   }
 
   #styled(style: "bold" | "red", text: string): string {
@@ -95,12 +99,6 @@ export class Screen {
 
   #redraw(): void {
     if (this.#progress && !this.#question) process.stderr.write(this.#progress);
-  }
-
-  /** The progress line is over; it stays away. */
-  endProgress(): void {
-    this.#clear();
-    this.#progress = "";
   }
 }
 
