@@ -18,7 +18,7 @@ import type { InitiatorContext, InitiatorEvent, InitiatorOutcome, InitiatorState
 import { initiatorMove } from "./initiatorTable.js";
 import { decodeMessage, encodeMessage, helloPadding, type Message, STEP, TYPE } from "./messages.js";
 import { MODEL, type Model, traitsOf } from "./models.js";
-import { type OutOfBand, SECRET_BYTES } from "./outOfBand.js";
+import { type OutOfBand, requireSecret } from "./outOfBand.js";
 import { parsePasskey } from "./passkey.js";
 import { errorForReason, PairingError, REASON } from "./reasons.js";
 import { Retransmission } from "./retransmit.js";
@@ -234,10 +234,4 @@ export class PairingInitiator implements Machine {
 function modelOf(method: InitiatorMethod): Model {
   if (method.kind === "compare") return MODEL.numeric;
   return method.kind === "code" ? MODEL.passkey : MODEL.outOfBand;
-}
-
-/** Throws RangeError for a secret that could be guessed. */
-export function requireSecret(secret: Uint8Array): void {
-  if (secret.length < SECRET_BYTES.least || secret.length > SECRET_BYTES.most)
-    throw new RangeError(`pairing: a secret has ${SECRET_BYTES.least} to ${SECRET_BYTES.most} random bytes`);
 }

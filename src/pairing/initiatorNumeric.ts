@@ -1,9 +1,10 @@
 import { equalConstantTime } from "#kernel/bytes.js";
 import type { Instant } from "#kernel/ports.js";
 import { xOf } from "./exchange.js";
-import { checking, pollRequest, request, USER_MS } from "./initiatorShared.js";
+import { checking, pollRequest, request } from "./initiatorShared.js";
 import type { InitiatorContext, InitiatorOutcome, InitiatorStateOf, Offered } from "./initiatorStates.js";
 import { type MessageOf, STEP, TYPE } from "./messages.js";
+import { USER_MS } from "./models.js";
 import { REASON } from "./reasons.js";
 import { f4, g2 } from "./toolbox.js";
 

@@ -1,7 +1,8 @@
 import type { Instant } from "#kernel/ports.js";
-import { checking, request, USER_MS } from "./initiatorShared.js";
+import { checking, request } from "./initiatorShared.js";
 import type { InitiatorContext, InitiatorOutcome, InitiatorStateOf, Offered } from "./initiatorStates.js";
 import { type MessageOf, STEP, TYPE } from "./messages.js";
+import { USER_MS } from "./models.js";
 import { fitsLink, rOf } from "./outOfBand.js";
 import { REASON } from "./reasons.js";
 

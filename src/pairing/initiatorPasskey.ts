@@ -1,10 +1,10 @@
 import { equalConstantTime } from "#kernel/bytes.js";
 import type { Instant } from "#kernel/ports.js";
 import { xOf } from "./exchange.js";
-import { checking, pollRequest, request, USER_MS } from "./initiatorShared.js";
+import { checking, pollRequest, request } from "./initiatorShared.js";
 import type { InitiatorContext, InitiatorOutcome, InitiatorStateOf, Offered } from "./initiatorStates.js";
 import { type MessageOf, STEP, TYPE } from "./messages.js";
-import { PASSKEY_ROUNDS } from "./models.js";
+import { PASSKEY_ROUNDS, USER_MS } from "./models.js";
 import { passkeyBit, passkeyBlock } from "./passkey.js";
 import { REASON } from "./reasons.js";
 import { f4 } from "./toolbox.js";

@@ -3,6 +3,8 @@ export const MODEL = { numeric: 1, passkey: 2, outOfBand: 4 } as const;
 export type Model = (typeof MODEL)[keyof typeof MODEL];
 
 export const PASSKEY_ROUNDS = 20;
+/** For each question to a person. */
+export const USER_MS = 60_000;
 
 /** Bonding, MITM protection and LE Secure Connections: SMP's AuthReq byte. */
 const AUTH_REQ = 0x0d;
