@@ -200,7 +200,11 @@ export class PairingInitiator implements Machine {
   /** Not at once: a live responder answers the same request again, with ABORT or with what we wait for. */
   #onAbort(reason: number, now: Instant): boolean {
     if (!this.#running || this.#state.name === "hello") return false;
-    if (this.#aborted) return true;
+    if (this.#aborted) {
+      // The answer to the repeated request is the newer truth.
+      this.#aborted = { reason, at: this.#aborted.at };
+      return true;
+    }
     const busy = reason === REASON.BUSY;
     this.#aborted = { reason, at: now + (busy ? BUSY_GRACE_MS : ABORT_GRACE_MS) };
     if (busy) this.#request.slowDown(now);

@@ -166,8 +166,10 @@ export class PairingResponder implements Machine {
   }
 
   #onNew(message: Message, datagram: Uint8Array, from: Address, now: Instant): Uint8Array | undefined {
-    const guests = { invitation: this.#invitation, busy: this.#sessions.active() !== undefined };
-    const reception = this.#door.receive(message, datagram, from, now, guests);
+    const holder = this.#sessions.active();
+    // Who else has a link is only found out by hearing them too; but who gives up may begin again without a false alarm.
+    const busy = holder !== undefined && (this.#invitation?.kind !== "link" || holder.aborted !== undefined);
+    const reception = this.#door.receive(message, datagram, from, now, { invitation: this.#invitation, busy });
     if ("drop" in reception) return this.#drop(reception.drop);
     if (!(reception instanceof ResponderSession)) return reception.answer;
     this.#sessions.add(reception);

@@ -32,7 +32,7 @@ export class ResponderDoor {
     this.keyPairs = new ReadyKeyPair(options.crypto, options.random);
   }
 
-  /** `busy`: the person is being asked about another attempt. */
+  /** `busy`: another attempt holds the slot, and nobody else is to be heard. */
   receive(
     message: Message,
     datagram: Uint8Array,
@@ -57,8 +57,7 @@ export class ResponderDoor {
     // A person who tries again waits a little and is told so; nothing is remembered meanwhile.
     if (secondsLeft > 0)
       return { answer: encodeMessage({ type: TYPE.WAIT, pid, seq: STEP.start, user: 0, secondsLeft }) };
-    // Who else has the link is only found out by hearing them too.
-    if (busy && invitation.kind !== "link") return refuse(REASON.BUSY, 1);
+    if (busy) return refuse(REASON.BUSY, 1);
     const admitted = this.#admit(message, datagram, from, now, invitation);
     return "refuse" in admitted ? refuse(admitted.refuse) : admitted;
   }
