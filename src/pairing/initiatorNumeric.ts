@@ -11,7 +11,7 @@ import { f4, g2 } from "./toolbox.js";
 /** Only now, with the commitment in hand, does our nonce leave (PROTOCOL.md §3). */
 export function afterOfferNumeric(context: InitiatorContext, offered: Offered): InitiatorOutcome {
   const na = context.random(16);
-  const nonce = request(context, { type: TYPE.NONCE, seq: STEP.first, nonce: na });
+  const nonce = request(context, { type: TYPE.NONCE, seq: STEP.nonce, nonce: na });
   return {
     to: { name: "nonce", ...offered, na, transcript: [...offered.transcript, nonce.bytes] },
     request: nonce,
@@ -38,7 +38,7 @@ export function onReveal(
       transcript: [...state.transcript, reveal.slice()],
       userUntil: now + USER_MS,
     },
-    request: pollRequest(context, STEP.first + 1),
+    request: pollRequest(context, STEP.nonce + 1),
     poll: true,
     event: { type: "digits", id, digits, peerName, peerPlatform },
   };
