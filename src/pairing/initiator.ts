@@ -18,7 +18,7 @@ import type { InitiatorContext, InitiatorEvent, InitiatorOutcome, InitiatorState
 import { initiatorMove } from "./initiatorTable.js";
 import { decodeMessage, encodeMessage, helloPadding, type Message, STEP, TYPE } from "./messages.js";
 import { MODEL, type Model, traitsOf } from "./models.js";
-import { type OutOfBand, SECRET_BYTES } from "./outOfBand.js";
+import { type OutOfBand, requireSecret } from "./outOfBand.js";
 import { parsePasskey } from "./passkey.js";
 import { errorForReason, PairingError, REASON } from "./reasons.js";
 import { Retransmission } from "./retransmit.js";
@@ -200,7 +200,11 @@ export class PairingInitiator implements Machine {
   /** Not at once: a live responder answers the same request again, with ABORT or with what we wait for. */
   #onAbort(reason: number, now: Instant): boolean {
     if (!this.#running || this.#state.name === "hello") return false;
-    if (this.#aborted) return true;
+    if (this.#aborted) {
+      // The answer to the repeated request is the newer truth.
+      this.#aborted = { reason, at: this.#aborted.at };
+      return true;
+    }
     const busy = reason === REASON.BUSY;
     this.#aborted = { reason, at: now + (busy ? BUSY_GRACE_MS : ABORT_GRACE_MS) };
     if (busy) this.#request.slowDown(now);
@@ -234,10 +238,4 @@ export class PairingInitiator implements Machine {
 function modelOf(method: InitiatorMethod): Model {
   if (method.kind === "compare") return MODEL.numeric;
   return method.kind === "code" ? MODEL.passkey : MODEL.outOfBand;
-}
-
-/** Throws RangeError for a secret that could be guessed. */
-export function requireSecret(secret: Uint8Array): void {
-  if (secret.length < SECRET_BYTES.least || secret.length > SECRET_BYTES.most)
-    throw new RangeError(`pairing: a secret has ${SECRET_BYTES.least} to ${SECRET_BYTES.most} random bytes`);
 }

@@ -1,16 +1,17 @@
 import { equalConstantTime } from "#kernel/bytes.js";
 import type { Instant } from "#kernel/ports.js";
 import { xOf } from "./exchange.js";
-import { checking, pollRequest, request, USER_MS } from "./initiatorShared.js";
+import { checking, pollRequest, request } from "./initiatorShared.js";
 import type { InitiatorContext, InitiatorOutcome, InitiatorStateOf, Offered } from "./initiatorStates.js";
 import { type MessageOf, STEP, TYPE } from "./messages.js";
+import { USER_MS } from "./models.js";
 import { REASON } from "./reasons.js";
 import { f4, g2 } from "./toolbox.js";
 
 /** Only now, with the commitment in hand, does our nonce leave (PROTOCOL.md §3). */
 export function afterOfferNumeric(context: InitiatorContext, offered: Offered): InitiatorOutcome {
   const na = context.random(16);
-  const nonce = request(context, { type: TYPE.NONCE, seq: STEP.first, nonce: na });
+  const nonce = request(context, { type: TYPE.NONCE, seq: STEP.nonce, nonce: na });
   return {
     to: { name: "nonce", ...offered, na, transcript: [...offered.transcript, nonce.bytes] },
     request: nonce,
@@ -37,7 +38,7 @@ export function onReveal(
       transcript: [...state.transcript, reveal.slice()],
       userUntil: now + USER_MS,
     },
-    request: pollRequest(context, STEP.first + 1),
+    request: pollRequest(context, STEP.nonce + 1),
     poll: true,
     event: { type: "digits", id, digits, peerName, peerPlatform },
   };

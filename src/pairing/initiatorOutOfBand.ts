@@ -1,7 +1,8 @@
 import type { Instant } from "#kernel/ports.js";
-import { checking, request, USER_MS } from "./initiatorShared.js";
+import { checking, request } from "./initiatorShared.js";
 import type { InitiatorContext, InitiatorOutcome, InitiatorStateOf, Offered } from "./initiatorStates.js";
 import { type MessageOf, STEP, TYPE } from "./messages.js";
+import { USER_MS } from "./models.js";
 import { fitsLink, rOf } from "./outOfBand.js";
 import { REASON } from "./reasons.js";
 
@@ -10,7 +11,7 @@ export function afterOfferOutOfBand(context: InitiatorContext, offered: Offered)
   // Before anything of the link is used: Ea would give it to whoever sent this key (PROTOCOL.md §4).
   if (!outOfBand || !fitsLink(crypto, outOfBand, offered.publicB)) return { refuse: REASON.CONFIRM_VALUE_FAILED };
   const na = random(16);
-  const nonce = request(context, { type: TYPE.NONCE, seq: STEP.first, nonce: na });
+  const nonce = request(context, { type: TYPE.NONCE, seq: STEP.nonce, nonce: na });
   return {
     to: { ...offered, name: "exchanging", na, transcript: [...offered.transcript, nonce.bytes] },
     request: nonce,

@@ -1,10 +1,10 @@
 import { equalConstantTime } from "#kernel/bytes.js";
 import type { Instant } from "#kernel/ports.js";
 import { xOf } from "./exchange.js";
-import { checking, pollRequest, request, USER_MS } from "./initiatorShared.js";
+import { checking, pollRequest, request } from "./initiatorShared.js";
 import type { InitiatorContext, InitiatorOutcome, InitiatorStateOf, Offered } from "./initiatorStates.js";
 import { type MessageOf, STEP, TYPE } from "./messages.js";
-import { PASSKEY_ROUNDS } from "./models.js";
+import { PASSKEY_ROUNDS, USER_MS } from "./models.js";
 import { passkeyBit, passkeyBlock } from "./passkey.js";
 import { REASON } from "./reasons.js";
 import { f4 } from "./toolbox.js";
@@ -14,7 +14,7 @@ export function afterOfferPasskey(context: InitiatorContext, offered: Offered, n
   const { name: peerName, platform: peerPlatform } = offered.parsedB;
   return {
     to: { name: "typing", ...offered, userUntil: now + USER_MS },
-    request: pollRequest(context, STEP.first),
+    request: pollRequest(context, STEP.nonce),
     poll: true,
     event: { type: "code", id: context.id, peerName, peerPlatform },
   };
@@ -34,7 +34,7 @@ export function onCommitted(
   { commitment }: MessageOf<"COMMITTED">,
   committed: Uint8Array,
 ): InitiatorOutcome {
-  const nonce = request(context, { type: TYPE.NONCE, seq: STEP.first + 1 + 2 * state.round, nonce: state.na });
+  const nonce = request(context, { type: TYPE.NONCE, seq: STEP.nonce + 1 + 2 * state.round, nonce: state.na });
   const transcript = [...state.transcript, committed.slice(), nonce.bytes];
   return { to: { ...state, name: "opening", committed: commitment, transcript }, request: nonce };
 }
@@ -61,7 +61,7 @@ function committing(context: InitiatorContext, offered: Offered, passkey: number
   const na = random(16);
   const [xA, xB] = [xOf(offered.keyPair.public), xOf(offered.publicB)];
   const commitment = f4(crypto, xA, xB, na, passkeyBit(passkey, round));
-  const commit = request(context, { type: TYPE.COMMIT, seq: STEP.first + 2 * round, commitment });
+  const commit = request(context, { type: TYPE.COMMIT, seq: STEP.nonce + 2 * round, commitment });
   const transcript = [...offered.transcript, commit.bytes];
   return { to: { ...offered, name: "committing", passkey, round, na, transcript }, request: commit };
 }

@@ -28,9 +28,6 @@ import { ioCapOf, MODEL, traitsOf } from "./models.js";
 import { hintOf, holders, transcriptPrefix } from "./outOfBand.js";
 import { REASON } from "./reasons.js";
 
-/** For each question to a person. */
-export const USER_MS = 60_000;
-
 export function request({ pid }: InitiatorContext, body: Body): Request {
   return { bytes: encodeMessage({ ...body, pid } as Message), seq: body.seq };
 }

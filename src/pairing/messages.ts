@@ -23,8 +23,8 @@ export const TYPE = {
 export type TypeName = keyof typeof TYPE;
 export const TYPE_NAMES: readonly TypeName[] = Object.keys(TYPE) as TypeName[];
 
-/** Step numbers: a request and its answer share one, and a retransmission repeats it. CHECK's depends on the model. */
-export const STEP = { hello: 0, start: 1, first: 2 } as const;
+/** Step numbers: a request and its answer share one, and a retransmission repeats it. With letters 40 steps come between START and CHECK. */
+export const STEP = { hello: 0, start: 1, nonce: 2, check: 3, ident: 4 } as const;
 
 interface Fields {
   HELLO: { readonly bodyHash: Uint8Array; readonly padding: Uint8Array };

@@ -1,8 +1,12 @@
+import { STEP } from "./messages.js";
+
 /** Association models, as bits in the features. Which one is used a person decides, on each device by itself. PROTOCOL.md §2. */
 export const MODEL = { numeric: 1, passkey: 2, outOfBand: 4 } as const;
 export type Model = (typeof MODEL)[keyof typeof MODEL];
 
 export const PASSKEY_ROUNDS = 20;
+/** For each question to a person. */
+export const USER_MS = 60_000;
 
 /** Bonding, MITM protection and LE Secure Connections: SMP's AuthReq byte. */
 const AUTH_REQ = 0x0d;
@@ -19,9 +23,13 @@ export interface ModelTraits {
 }
 
 const TRAITS: Record<Model, ModelTraits> = {
-  [MODEL.numeric]: { ioInitiator: DISPLAY_YES_NO, ioResponder: DISPLAY_YES_NO, checkSeq: 3 },
-  [MODEL.passkey]: { ioInitiator: KEYBOARD_ONLY, ioResponder: DISPLAY_YES_NO, checkSeq: 2 + 2 * PASSKEY_ROUNDS },
-  [MODEL.outOfBand]: { ioInitiator: DISPLAY_YES_NO, ioResponder: DISPLAY_YES_NO, checkSeq: 3 },
+  [MODEL.numeric]: { ioInitiator: DISPLAY_YES_NO, ioResponder: DISPLAY_YES_NO, checkSeq: STEP.check },
+  [MODEL.passkey]: {
+    ioInitiator: KEYBOARD_ONLY,
+    ioResponder: DISPLAY_YES_NO,
+    checkSeq: STEP.nonce + 2 * PASSKEY_ROUNDS,
+  },
+  [MODEL.outOfBand]: { ioInitiator: DISPLAY_YES_NO, ioResponder: DISPLAY_YES_NO, checkSeq: STEP.check },
 };
 
 export function traitsOf(model: Model): ModelTraits {

@@ -8,8 +8,13 @@ export type OutOfBand =
   | { readonly kind: "link"; readonly link: PairingLink }
   | { readonly kind: "secret"; readonly secret: Uint8Array };
 
-/** A secret is random, not a password: whoever talks to one side can try guesses at home. */
-export const SECRET_BYTES = { least: 16, most: 64 } as const;
+const SECRET_BYTES = { least: 16, most: 64 } as const;
+
+/** A secret is random, not a password: whoever talks to one side can try guesses at home. Throws RangeError. */
+export function requireSecret(secret: Uint8Array): void {
+  if (secret.length < SECRET_BYTES.least || secret.length > SECRET_BYTES.most)
+    throw new RangeError(`pairing: a secret has ${SECRET_BYTES.least} to ${SECRET_BYTES.most} random bytes`);
+}
 
 const BLOCK = 16;
 const HINT = 8;

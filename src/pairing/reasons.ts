@@ -56,7 +56,7 @@ const MESSAGES: Record<PairingCode, string> = {
   OTHER_APPLICATION: "The device at this address belongs to another application. Choose another device.",
   LINK_EXPIRED: "This link has expired or was used before. Show a new one on the PC.",
   LINK_USED_TWICE:
-    "Two devices used the same link: somebody else has seen it. Nothing was stored. Show a new link where only you can see it.",
+    "The same link was used twice: somebody else may have seen it. Nothing was stored. Show a new link where only you can see it.",
   STORAGE_FAILED: "One of the devices could not store the new bond. Check its disk and permissions, then pair again.",
 };
 

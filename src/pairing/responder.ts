@@ -1,82 +1,43 @@
-import type { Crypto } from "#crypto/crypto.js";
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
-import { encodeCbor } from "#kernel/cbor.js";
 import { WireError } from "#kernel/errors.js";
-import {
-  type Address,
-  type Instant,
-  type Machine,
-  type OutgoingDatagram,
-  type RandomSource,
-  sameAddress,
-} from "#kernel/ports.js";
-import { isAcceptableKey, type PairedPeer, type PairingIdentity } from "./exchange.js";
+import { type Address, type Instant, type Machine, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { requireOwnFeatures } from "./features.js";
-import { requireSecret } from "./initiator.js";
-import { USER_MS } from "./initiatorShared.js";
-import { Invitation, type InvitationEvent, type MethodKind, type ResponderMethod } from "./invitation.js";
-import { ReadyKeyPair } from "./keyPairs.js";
-import { decodeMessage, encodeMessage, type Message, type MessageOf, STEP, TYPE } from "./messages.js";
-import { PairingCookies } from "./pairingCookie.js";
-import { errorForReason, type PairingError, REASON } from "./reasons.js";
-import { admit } from "./responderDoor.js";
+import { Invitation, type InvitationEvent, type ResponderMethod } from "./invitation.js";
+import { decodeMessage, type Message, TYPE } from "./messages.js";
+import { USER_MS } from "./models.js";
+import { Outbox } from "./outbox.js";
+import { requireSecret } from "./outOfBand.js";
+import { errorForReason, REASON } from "./reasons.js";
+import { ResponderDoor } from "./responderDoor.js";
+import type { CloseReason, PairingResponderOptions, ResponderDrops, ResponderEvent } from "./responderEvents.js";
 import { ResponderSession } from "./responderSession.js";
 import { expiryOf, ResponderSessions } from "./responderSessions.js";
 import { onYes } from "./responderShared.js";
-import { isActive, type ResponderMove, type ResponderState, type SessionEvent } from "./responderStates.js";
+import { isActive, type ResponderMove, type ResponderState } from "./responderStates.js";
 import { responderMove } from "./responderTable.js";
-import { type PairingAttempts, PairingWindow, WINDOW_ATTEMPTS, WINDOW_SECONDS } from "./window.js";
+import { PairingWindow, WINDOW_ATTEMPTS, WINDOW_SECONDS } from "./window.js";
 
 /** Longer than a poll takes: a live initiator that we took for gone is heard before. */
 const ABORT_GRACE_MS = 1500;
-const ABORT_AGAIN_MS = [200, 600] as const;
 
-export interface PairingResponderOptions {
-  readonly crypto: Crypto;
-  readonly random: RandomSource;
-  readonly identity: PairingIdentity;
-  readonly attempts: PairingAttempts;
-}
-
-export type CloseReason = "time" | "success" | "tooManyTries" | "closed" | "linkUsedTwice";
-
-export type ResponderEvent =
-  | { readonly type: "windowOpened"; readonly seconds: number; readonly method: MethodKind }
-  | { readonly type: "windowClosed"; readonly reason: CloseReason }
-  /** Store the counters; with an `id`, then call `attemptsPersisted` or `attemptsFailed` with it. */
-  | { readonly type: "persistAttempts"; readonly attempts: PairingAttempts; readonly id?: string }
-  | InvitationEvent
-  | SessionEvent
-  | { readonly type: "done"; readonly id: string; readonly peer: PairedPeer }
-  | { readonly type: "failed"; readonly id: string; readonly peerName: string; readonly error: PairingError };
-
-/** Why datagrams were dropped. */
-export interface ResponderDrops {
-  malformed: number;
-  closed: number;
-  cookie: number;
-  unexpected: number;
-}
+export type { PairingResponderOptions, ResponderDrops, ResponderEvent } from "./responderEvents.js";
 
 /** The PC's side: answers, never asks. Silent unless a person has opened the window. PROTOCOL.md §3. */
 export class PairingResponder implements Machine {
   readonly drops: ResponderDrops = { malformed: 0, closed: 0, cookie: 0, unexpected: 0 };
   readonly #options: PairingResponderOptions;
-  readonly #cookies: PairingCookies;
   readonly #window: PairingWindow;
-  readonly #keyPairs: ReadyKeyPair;
+  readonly #door: ResponderDoor;
   #invitation: Invitation | undefined;
   readonly #sessions = new ResponderSessions();
-  readonly #out: OutgoingDatagram[] = [];
-  #late: { readonly at: Instant; readonly datagram: OutgoingDatagram }[] = [];
+  readonly #outbox = new Outbox();
   readonly #events: ResponderEvent[] = [];
 
   constructor(options: PairingResponderOptions) {
     this.#options = options;
     requireOwnFeatures(options.identity);
-    this.#cookies = new PairingCookies(options.crypto, options.random);
     this.#window = new PairingWindow(options.attempts);
-    this.#keyPairs = new ReadyKeyPair(options.crypto, options.random);
+    this.#door = new ResponderDoor(options, this.#window);
   }
 
   get isOpen(): boolean {
@@ -103,7 +64,7 @@ export class PairingResponder implements Machine {
     if (method.kind === "secret") requireSecret(method.secret);
     this.closeWindow(now);
     const counters = this.#window.open(seconds, attempts, now);
-    this.#keyPairs.next();
+    this.#door.keyPairs.next();
     this.#invitation = new Invitation(crypto, random, method);
     this.#events.push({ type: "persistAttempts", attempts: counters });
     this.#events.push({ type: "windowOpened", seconds, method: method.kind });
@@ -174,14 +135,11 @@ export class PairingResponder implements Machine {
     if (!answer) return;
     // Sizes are chosen so that this never happens (PROTOCOL.md §2); a mistake there must not make us an amplifier.
     if (answer.length > datagram.length) this.#drop("unexpected");
-    else this.#out.push({ bytes: answer, to: from });
+    else this.#outbox.send({ bytes: answer, to: from });
   }
 
   tick(now: Instant): void {
-    this.#late = this.#late.filter(({ at, datagram }) => {
-      if (at <= now) this.#out.push(datagram);
-      return at > now;
-    });
+    this.#outbox.tick(now);
     if (this.#window.expired(now)) this.#close("time");
     for (const session of this.#sessions) {
       if (session.aborted && now >= session.aborted.at) this.#end(session, session.aborted.reason, now, false);
@@ -189,60 +147,33 @@ export class PairingResponder implements Machine {
       else if (session.active) this.#end(session, REASON.TIMEOUT, now, true);
       else this.#sessions.delete(session);
     }
-    if (this.isOpen) this.#keyPairs.next();
+    if (this.isOpen) this.#door.keyPairs.next();
   }
 
   get deadline(): Instant | undefined {
-    if (this.isOpen && !this.#keyPairs.isReady) return 0;
-    let earliest = Math.min(this.#sessions.deadline(), this.#window.deadline ?? Number.POSITIVE_INFINITY);
-    for (const { at } of this.#late) earliest = Math.min(earliest, at);
+    if (this.isOpen && !this.#door.keyPairs.isReady) return 0;
+    const closing = this.#window.deadline ?? Number.POSITIVE_INFINITY;
+    const earliest = Math.min(this.#sessions.deadline(), this.#outbox.deadline, closing);
     return Number.isFinite(earliest) ? earliest : undefined;
   }
 
   nextDatagram(): OutgoingDatagram | undefined {
-    return this.#out.shift();
+    return this.#outbox.next();
   }
 
   nextEvent(): ResponderEvent | undefined {
     return this.#events.shift();
   }
 
-  /** A stranger: cookie first, nothing is remembered before it comes back. */
   #onNew(message: Message, datagram: Uint8Array, from: Address, now: Instant): Uint8Array | undefined {
-    if (!this.#window.isOpen && !this.#window.isLocked(now)) return this.#drop("closed");
-    if (message.type === TYPE.HELLO) {
-      const cookie = this.#cookies.make(from, message.pid, message.bodyHash, now);
-      return encodeMessage({ type: TYPE.RETRY, pid: message.pid, seq: STEP.hello, cookie });
-    }
-    if (message.type !== TYPE.START) return this.#drop("unexpected");
-    const { crypto } = this.#options;
-    const bodyHash = crypto.sha256(encodeCbor([message.features, message.publicKey]));
-    if (!this.#cookies.check(message.cookie, from, message.pid, bodyHash, now)) return this.#drop("cookie");
-    return this.#onStart(message, datagram, from, now);
-  }
-
-  #onStart(message: MessageOf<"START">, start: Uint8Array, from: Address, now: Instant): Uint8Array | undefined {
-    const { pid } = message;
-    const refuse = (reason: number, retryAfter = 0): Uint8Array =>
-      encodeMessage({ type: TYPE.ABORT, pid, seq: STEP.start, reason, retryAfter });
-    const invitation = this.#invitation;
-    if (this.#window.isLocked(now) || !invitation) return refuse(REASON.REPEATED_ATTEMPTS);
-    const wait = this.#window.waitSeconds(now);
-    // A person who tries again waits a little and is told so; nothing is remembered meanwhile.
-    if (wait > 0) return encodeMessage({ type: TYPE.WAIT, pid, seq: STEP.start, user: 0, secondsLeft: wait });
-    // Who else has the link is only found out by hearing them too.
-    if (this.#sessions.active() && invitation.kind !== "link") return refuse(REASON.BUSY, 1);
-    const { crypto, random, identity } = this.#options;
-    const parsedA = admit(crypto, invitation, identity.appId, message);
-    if ("refuse" in parsedA) return refuse(parsedA.refuse);
-    const keyPair = invitation.linkPair ?? this.#keyPairs.next();
-    if (!isAcceptableKey(crypto, message.publicKey, keyPair.public)) return refuse(REASON.KEY_REJECTED);
-    if (!invitation.linkPair) this.#keyPairs.taken();
-    const { model, outOfBand } = invitation;
-    const admitted = { crypto, random, identity, model, outOfBand, keyPair, message, start, parsedA, from, now };
-    const session = new ResponderSession(admitted);
-    this.#sessions.add(session);
-    return session.answer;
+    const holder = this.#sessions.active();
+    // Who else has a link is only found out by hearing them too; but who gives up may begin again without a false alarm.
+    const busy = holder !== undefined && (this.#invitation?.kind !== "link" || holder.aborted !== undefined);
+    const reception = this.#door.receive(message, datagram, from, now, { invitation: this.#invitation, busy });
+    if ("drop" in reception) return this.#drop(reception.drop);
+    if (!(reception instanceof ResponderSession)) return reception.answer;
+    this.#sessions.add(reception);
+    return reception.answer;
   }
 
   #onSession(
@@ -298,7 +229,7 @@ export class PairingResponder implements Machine {
   /** The same without a request to answer: the answer that had to wait leaves now. */
   #move(session: ResponderSession, move: ResponderMove): void {
     const bytes = this.#enter(session, move);
-    if (bytes) this.#out.push({ bytes, to: session.context.from });
+    if (bytes) this.#outbox.send({ bytes, to: session.context.from });
   }
 
   #onRepeat(session: ResponderSession, datagram: Uint8Array, now: Instant): Uint8Array | undefined {
@@ -340,17 +271,12 @@ export class PairingResponder implements Machine {
     const { context, peerName } = session;
     const bytes = session.abort(reason);
     session.heard(now);
-    if (tell) this.#tell({ bytes, to: context.from }, now);
+    if (tell) this.#outbox.sendThrice({ bytes, to: context.from }, now);
     if (!counted) return bytes;
     this.#events.push({ type: "failed", id: context.id, peerName, error: errorForReason(reason, context.model) });
     if (this.#window.fail(now)) this.#close("tooManyTries");
     else if (this.isOpen) this.#renew(now);
     return bytes;
-  }
-
-  #tell(datagram: OutgoingDatagram, now: Instant): void {
-    this.#out.push(datagram);
-    for (const wait of ABORT_AGAIN_MS) this.#late.push({ at: now + wait, datagram });
   }
 
   /** Letters and links are good for one attempt. Whoever still holds the old ones has to begin again. */
@@ -372,7 +298,7 @@ export class PairingResponder implements Machine {
     this.#window.close();
     this.#invitation.end();
     this.#invitation = undefined;
-    this.#keyPairs.forget();
+    this.#door.keyPairs.forget();
     // Attempts that were only offered must not outlive it, nor enter the next window without its waiting time.
     for (const session of this.#sessions.waiting()) this.#sessions.delete(session);
     this.#events.push({ type: "windowClosed", reason });

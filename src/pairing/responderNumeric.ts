@@ -29,7 +29,7 @@ export function onNonce(
   datagram: Uint8Array,
 ): ResponderOutcome {
   const { nb, ...offered } = state;
-  const reveal = answerOf(context, { type: TYPE.REVEAL, seq: STEP.first, nonce: nb });
+  const reveal = answerOf(context, { type: TYPE.REVEAL, seq: STEP.nonce, nonce: nb });
   const heard = { ...offered, transcript: [...state.transcript, datagram.slice(), reveal] };
   const none = new Uint8Array(16);
   const talk = conversation(context, heard, { na, nb, ra: none, rb: none });

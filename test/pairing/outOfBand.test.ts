@@ -129,6 +129,19 @@ test("two devices with one link: neither comes in, and the window closes with a 
   assert.equal(world.pcBonds.length, 0);
 });
 
+test("who gives up and uses the link once more is told that it is used, without an alarm", () => {
+  const world = new PairingWorld({ seed: 10, method: LINK, approves: () => undefined });
+  const link = parseLink(world.link ?? "");
+  const first = world.start();
+  world.clock.runUntil(() => world.pcEvents.some(({ type }) => type === "approve"), 5000);
+  first.initiator.cancel(world.clock.now());
+  first.pump.turn();
+  const again = world.start({ ...PHONE, port: 9 }, { kind: "link", link });
+  world.clock.runUntil(() => again.outcome !== undefined, 30_000);
+  assert.equal(codeOf(again.outcome), "LINK_EXPIRED");
+  assert.equal(world.responder.isOpen, true);
+});
+
 test("an old link is refused as expired, not as an attack", () => {
   const world = new PairingWorld({ seed: 4, method: LINK });
   const old = parseLink(world.link ?? "");

@@ -67,6 +67,7 @@ export interface StagedOptions {
 /** Two machines without network, timers or people: whoever holds it decides what happens next. */
 export class StagedPairing {
   readonly method: MethodKind;
+  readonly secret: Uint8Array;
   readonly initiator: PairingInitiator;
   readonly responder: PairingResponder;
   readonly sent: Sent[] = [];
@@ -91,6 +92,7 @@ export class StagedPairing {
     });
     const [mine, theirs] = [identity(names[0]), identity(names[1])];
     const secret = random(32);
+    this.secret = secret;
     this.responder = new PairingResponder({ crypto, random, identity: theirs, attempts: { failures: 0, windows: 0 } });
     this.responder.openWindow({ method: responderMethod(method, secret) }, this.now);
     this.drain();
