@@ -4,7 +4,9 @@ import { bondToStored } from "#bonds/bond.js";
 import type { PeerSession } from "#device/channel.js";
 import { toHex } from "#kernel/bytes.js";
 import { HandfastError } from "#kernel/errors.js";
+import { decodeParameters, encodeParameters, NO_PARAMETERS } from "#transport/params.js";
 import { GOOD_LINK, TERRIBLE_LINK } from "../simulation/network.js";
+import { SeededRandom } from "../simulation/seededRandom.js";
 import { withSeeds } from "../simulation/seeds.js";
 import { BondWorld, copyOf, PC } from "./bondWorld.js";
 
@@ -219,6 +221,36 @@ test("a disk that is full: no session, the person is told, and the pair works ag
     await world.pass(3000);
     assert.equal(await visit(world), undefined);
   }
+});
+
+test("an Init names eight secrets at most, each by eight bytes", () => {
+  const random = new SeededRandom(1).bytes;
+  const hints = (count: number): Uint8Array[] => Array.from({ length: count }, () => random(8));
+  for (const count of [0, 1, 8]) {
+    const bondHints = hints(count);
+    assert.deepEqual(decodeParameters(encodeParameters({ ...NO_PARAMETERS, bondHints }, random)).bondHints, bondHints);
+  }
+  for (const bondHints of [hints(9), [random(7)], [random(8), random(1)]])
+    assert.throws(() => decodeParameters(encodeParameters({ ...NO_PARAMETERS, bondHints }, random)), {
+      code: "TRANSPORT_PARAMETER_ERROR",
+    });
+});
+
+test("a dial that is given up while its step is being written sends nothing and ends nothing", async () => {
+  const world = new BondWorld(8);
+  const bond = await world.bonded();
+  const first = await world.until(world.phone.device.connect(bond, { at: [PC] }));
+  await world.pass(3000);
+  world.diskMs = 1000;
+  const abort = new AbortController();
+  const second = world.phone.device.connect(bond, { at: [PC], signal: abort.signal });
+  await world.pass(5);
+  abort.abort();
+  await assert.rejects(second);
+  await world.pass(5000);
+  assert.equal(first.session.closeInfo, undefined, "the session that was there is still there");
+  world.diskMs = 0;
+  assert.equal(await visit(world), undefined);
 });
 
 test("dials that run at once end with one session, and one write on each side", async () => {
