@@ -27,6 +27,8 @@ export interface ConnectionOptions {
   readonly maxDatagram?: number;
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
+  /** Send nothing, not even the end, before `release`: the first packet tells the peer that we are ready for good. */
+  readonly held?: boolean;
 }
 
 export type ConnectionEvent =
@@ -67,6 +69,7 @@ export class Connection {
   readonly #maxDatagram: number;
   readonly #events: ConnectionEvent[] = [];
   #confirmed: boolean;
+  #held: boolean;
   #closedTold = false;
   readonly #received = { bytesReceived: 0, packetsReceived: 0 };
 
@@ -94,6 +97,7 @@ export class Connection {
       onElicitingSent: (now) => this.#idle.onElicitingSent(now),
     });
     this.#confirmed = options.role === "initiator";
+    this.#held = options.held === true;
     // PROTOCOL.md §2: the initiator's first data packet confirms the keys, so it goes out even when there is nothing to say.
     this.#parts.due.ping = this.#confirmed;
   }
@@ -153,6 +157,7 @@ export class Connection {
 
   get deadline(): Instant | undefined {
     if (!this.#closing.open) return this.#closing.deadline;
+    if (this.#held) return undefined;
     const { recovery, acks, path } = this.#parts;
     let earliest = this.#idle.expiresAt(recovery.pto);
     if (this.#keepAlive) earliest = Math.min(earliest, this.#idle.keepAliveAt);
@@ -168,7 +173,7 @@ export class Connection {
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
-    if (!this.#confirmed) return undefined;
+    if (!this.#confirmed || this.#held) return undefined;
     if (this.#closing.open) return this.#sender.pathDatagram(now) ?? this.#sender.dataDatagram(now);
     const frame = this.#closing.take();
     return frame ? this.#sender.closeDatagram(frame, now) : undefined;
@@ -210,6 +215,16 @@ export class Connection {
     const frame: CloseFrame = { application: input.application ?? true, code: input.code, reason: input.reason };
     const error = frame.application || frame.code === 0 ? undefined : new TransportError(frame.code, frame.reason);
     this.#closing.start(frame, error, now, this.#pto);
+  }
+
+  /** It was made `held`: it may send from now on. */
+  release(): void {
+    this.#held = false;
+  }
+
+  /** Ends it if it is still held: the peer never hears of it. */
+  discardHeld(): void {
+    if (this.#held) this.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
   }
 
   /** The end without a word to the peer. */

@@ -8,7 +8,6 @@ import { Dial, type DialResult, drawCid } from "./dial.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
 import { trafficKeys } from "./keys.js";
-import type { NoiseResult } from "./noiseState.js";
 import { type PacketDrops, PacketProtection } from "./packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
 import { Rekey } from "./rekey.js";
@@ -48,7 +47,7 @@ export interface ConnectOptions {
   readonly older?: readonly Uint8Array[];
   readonly lineages?: readonly Uint8Array[];
   readonly hints?: readonly Uint8Array[];
-  /** The connection sends nothing before `release`: what it rests on must be on disk first. */
+  /** The connection sends nothing before its `release`: what it rests on must be on disk first. */
   readonly hold?: boolean;
   readonly id: string;
   readonly timeoutMs?: number;
@@ -93,7 +92,6 @@ interface Entry {
   readonly since: Instant;
   /** The peer has proved itself and the application knows. */
   live: boolean;
-  held: boolean;
 }
 
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
@@ -155,20 +153,6 @@ export class Endpoint implements Machine {
     for (const [key, entry] of this.#dials) if (entry.handle === handle) this.#dials.delete(key);
   }
 
-  /** A held connection may send from now on. */
-  release(connection: Connection): void {
-    const entry = this.#entryOf(connection);
-    if (entry) entry.held = false;
-  }
-
-  /** Ends a connection that is still held, without a packet: one would count as its confirmation. */
-  discardHeld(connection: Connection): void {
-    const entry = this.#entryOf(connection);
-    if (!entry?.held) return;
-    connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
-    this.#forget(entry);
-  }
-
   /** Closes every connection of this device at once: its bond is gone. */
   revoke(peerId: string, now: Instant): void {
     for (const entry of this.#entries.values())
@@ -190,8 +174,7 @@ export class Endpoint implements Machine {
     }
     for (const entry of this.#entries.values()) {
       if (!entry.live && now >= entry.since + HALF_OPEN_MS) this.#forget(entry);
-      else if (!entry.held && (entry.connection.deadline ?? Number.POSITIVE_INFINITY) <= now)
-        entry.connection.tick(now);
+      else if ((entry.connection.deadline ?? Number.POSITIVE_INFINITY) <= now) entry.connection.tick(now);
       if (entry.connection.closed) this.#forget(entry);
     }
   }
@@ -200,7 +183,6 @@ export class Endpoint implements Machine {
     let earliest = Number.POSITIVE_INFINITY;
     for (const { dial } of this.#dials.values()) earliest = Math.min(earliest, dial.deadline);
     for (const entry of this.#entries.values()) {
-      if (entry.held) continue;
       const at = entry.live ? entry.connection.deadline : entry.since + HALF_OPEN_MS;
       if (at !== undefined) earliest = Math.min(earliest, at);
     }
@@ -214,8 +196,8 @@ export class Endpoint implements Machine {
       const datagram = dial.nextDatagram(now);
       if (datagram) return datagram;
     }
-    for (const { connection, held } of this.#entries.values()) {
-      const datagram = held ? undefined : connection.nextDatagram(now);
+    for (const { connection } of this.#entries.values()) {
+      const datagram = connection.nextDatagram(now);
       if (datagram) return datagram;
     }
     return undefined;
@@ -313,17 +295,22 @@ export class Endpoint implements Machine {
         localCid,
         path: result.path,
         rttMs: result.rttMs,
+        held: options.hold === true && !result.copied,
       },
       now,
     );
     // Of a copy the server learns by our first packet; nobody gets this connection, and the server ends it.
     if (result.copied) this.#alarm(entry, handle);
     else this.#goLive(entry, handle);
-    entry.held = options.hold === true && !result.copied;
   }
 
   #open(
-    keyed: Accepted & { role: "initiator" | "responder"; path: Address; rttMs: number | undefined; noise: NoiseResult },
+    keyed: Accepted & {
+      readonly role: "initiator" | "responder";
+      readonly path: Address;
+      readonly rttMs: number | undefined;
+      readonly held?: boolean;
+    },
     now: Instant,
   ): Entry {
     const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram } = this.#options;
@@ -339,6 +326,7 @@ export class Endpoint implements Machine {
     const connection = new Connection({
       ...{ role, protection, rekey, local, peer, path, random, now },
       keepAlive: keepAlive && !copied,
+      held: keyed.held === true,
       initialRttMs: keyed.rttMs,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });
@@ -356,7 +344,6 @@ export class Endpoint implements Machine {
       resetToken: token,
       since: now,
       live: false,
-      held: false,
     };
     this.#entries.set(key, entry);
     return entry;
@@ -404,11 +391,6 @@ export class Endpoint implements Machine {
     if (!this.#entries.delete(entry.key)) return;
     const { drops } = entry.protection;
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
-  }
-
-  #entryOf(connection: Connection): Entry | undefined {
-    for (const entry of this.#entries.values()) if (entry.connection === connection) return entry;
-    return undefined;
   }
 
   #halfOpen(): Entry[] {

@@ -178,7 +178,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
 
   /** Its dial was cancelled at the last moment. */
   #giveUp(event: Connected | Copied): void {
-    if (event.type === "connected") this.#endpoint.discardHeld(event.connection);
+    if (event.type === "connected") event.connection.discardHeld();
   }
 
   #onCopied({ peerId, peerStatic }: Copied, dialling: Dialling | undefined): void {
@@ -199,7 +199,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
       const handshake = { session, peerStatic, psk, exporter, dialled: dialling !== undefined };
       const proved = await proveBond(this.#ports, handshake, () => {
         if (dialling && !dials.some(wanted)) throw givenUp();
-        this.#endpoint.release(connection);
+        connection.release();
         this.#pump.turn();
       });
       const found = { session, device: peerId, ...proved };
@@ -207,7 +207,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
       else if (!dials.some(wanted)) void session.close();
       for (const dial of dials) dial.resolve(found);
     } catch (error) {
-      this.#endpoint.discardHeld(connection);
+      connection.discardHeld();
       void session.close();
       const shown = error instanceof HandfastError ? error : new HandfastError("STORAGE_FAILED", String(error));
       for (const dial of dials) dial.reject(shown);
