@@ -22,13 +22,13 @@ export interface ConnectionOptions {
   readonly path: Address;
   readonly random: RandomSource;
   readonly now: Instant;
+  /** Send nothing, not even the end, before `release`: the first packet tells the peer that we are ready for good. */
+  readonly held?: boolean;
   readonly initialRttMs?: number | undefined;
   /** UDP payload bytes of a full packet, 1200 to 65507. */
   readonly maxDatagram?: number;
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
-  /** Send nothing, not even the end, before `release`: the first packet tells the peer that we are ready for good. */
-  readonly held?: boolean;
 }
 
 export type ConnectionEvent =
@@ -173,7 +173,8 @@ export class Connection {
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
-    if (!this.#confirmed || this.#held) return undefined;
+    if (this.#held) return undefined;
+    if (!this.#confirmed) return undefined;
     if (this.#closing.open) return this.#sender.pathDatagram(now) ?? this.#sender.dataDatagram(now);
     const frame = this.#closing.take();
     return frame ? this.#sender.closeDatagram(frame, now) : undefined;

@@ -324,10 +324,9 @@ export class Endpoint implements Machine {
       ...(rekeyLimits && { limits: rekeyLimits }),
     });
     const connection = new Connection({
-      ...{ role, protection, rekey, local, peer, path, random, now },
-      keepAlive: keepAlive && !copied,
-      held: keyed.held === true,
+      ...{ role, protection, rekey, local, peer, path, random, now, keepAlive },
       initialRttMs: keyed.rttMs,
+      held: keyed.held === true,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });
     const token = role === "initiator" ? peer.resetToken : undefined;
