@@ -168,6 +168,18 @@ test("pairing again: the new bond replaces the old one on both sides, and a copy
   assert.equal(await refused(connect(world)), "connected");
 });
 
+test("pairing again on a clock that was set back: the new bond is still the newer one", async () => {
+  const world = new BondWorld(9);
+  const old = await world.bonded({ createdAt: Math.trunc(world.clock.wall()) + 1e10 });
+  assert.equal(await pair(world), "connected");
+  await world.pass(1000);
+  for (const { disk } of [world.pc, world.phone])
+    assert.deepEqual(
+      disk.bonds().map(({ id, state }) => [id !== old.id, state]),
+      [[true, "confirmed"]],
+    );
+});
+
 test("pairing again, cut off at each message of pairing and of the first session: the old bond still works", async () => {
   const messages = await countMessages();
   assert.ok(messages > 12, `${messages}`);

@@ -8,6 +8,7 @@ import { decodeParameters, encodeParameters, NO_PARAMETERS } from "#transport/pa
 import { GOOD_LINK, TERRIBLE_LINK } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { withSeeds } from "../simulation/seeds.js";
+import { ChannelWorld, SERVER } from "../support/channel.js";
 import { BondWorld, copyOf, PC } from "./bondWorld.js";
 
 const THIEF = { host: "10.0.0.66", port: 6666 };
@@ -179,6 +180,27 @@ test("both used in turn: somebody is refused at the latest when one connects twi
     codes = codes.filter((code) => code !== undefined);
     assert.deepEqual(codes, ["BOND_COPIED"]);
   });
+});
+
+test("a handshake under the lineage is an alarm and no session; without the server's mark it would be one", async () => {
+  for (const marked of [true, false]) {
+    const world = new ChannelWorld({ seed: 1 });
+    const lineage = world.random.bytes(32);
+    const known = { psk: world.psk, id: "client", choose: () => ({ psk: lineage, copied: marked }) };
+    world.bond = known;
+    const secrets = marked ? { psk: world.psk, lineages: [lineage] } : { psk: lineage };
+    const options = { to: [SERVER], peerStatic: world.serverKey.public, id: "server", ...secrets };
+    world.client.endpoint.connect(options, world.clock.now());
+    world.client.pump.turn();
+    await world.clock.runUntilAsync(() => false, 2000);
+    for (const end of [world.client, world.server]) {
+      assert.deepEqual(
+        end.events.map(({ type }) => type),
+        [marked ? "copied" : "connected"],
+      );
+      assert.equal(end.sessions.length, marked ? 0 : 1);
+    }
+  }
 });
 
 test("an old Init played again raises nothing and moves nothing", async () => {
