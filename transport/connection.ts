@@ -27,6 +27,8 @@ export interface ConnectionOptions {
   readonly cids: SpareCids;
   readonly random: RandomSource;
   readonly now: Instant;
+  /** Send nothing, not even the end, before `release`: the first packet tells the peer that we are ready for good. */
+  readonly held?: boolean;
   readonly initialRttMs?: number | undefined;
   /** UDP payload bytes of a full packet, 1200 to 65507. */
   readonly maxDatagram?: number;
@@ -54,6 +56,7 @@ export class Connection {
   readonly #maxDatagram: number;
   readonly #events: ConnectionEvent[] = [];
   #confirmed: boolean;
+  #held: boolean;
   #closedTold = false;
   readonly #received = { bytesReceived: 0, packetsReceived: 0 };
 
@@ -81,6 +84,7 @@ export class Connection {
       onElicitingSent: (now) => this.#idle.onElicitingSent(now),
     });
     this.#confirmed = options.role === "initiator";
+    this.#held = options.held === true;
     // PROTOCOL.md §2: the initiator's first data packet confirms the keys, so it goes out even when there is nothing to say.
     this.#parts.due.ping = this.#confirmed;
   }
@@ -150,6 +154,7 @@ export class Connection {
 
   get deadline(): Instant | undefined {
     if (!this.#closing.open) return this.#closing.deadline;
+    if (this.#held) return undefined;
     const { recovery, acks, path } = this.#parts;
     let earliest = this.#idle.expiresAt(recovery.pto);
     if (this.#keepAlive) earliest = Math.min(earliest, this.#idle.keepAliveAt);
@@ -165,6 +170,7 @@ export class Connection {
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
+    if (this.#held) return undefined;
     if (!this.#confirmed) return undefined;
     if (this.#closing.open) {
       const datagram = this.#sender.pathDatagram(now) ?? this.#sender.dataDatagram(now);
@@ -235,6 +241,17 @@ export class Connection {
     const error = frame.application || frame.code === 0 ? undefined : new TransportError(frame.code, frame.reason);
     this.#closing.start(frame, error, now, this.#pto);
     this.#options.onWork?.();
+  }
+
+  /** It was made `held`: it may send from now on. */
+  release(): void {
+    this.#held = false;
+    this.#options.onWork?.();
+  }
+
+  /** Ends it if it is still held: the peer never hears of it. */
+  discardHeld(): void {
+    if (this.#held) this.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
   }
 
   /** The end without a word to the peer. */

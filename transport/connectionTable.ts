@@ -28,8 +28,6 @@ export interface Entry {
   live: boolean;
   /** It has sent a valid packet in this connection. */
   heard: boolean;
-  /** It must not send yet. */
-  held: boolean;
 }
 
 /**
@@ -140,18 +138,7 @@ export class ConnectionTable {
   /** Something happened to it: it may have something to send, and its deadline may be another. */
   touch(entry: Entry): void {
     // An application may still hold, and write to, a connection that is forgotten.
-    if (entry.cids.size > 0 && !entry.held) this.#active.add(entry);
-  }
-
-  hold(entry: Entry): void {
-    entry.held = true;
-    this.#active.delete(entry);
-    this.#deadlines.delete(entry);
-  }
-
-  release(entry: Entry): void {
-    entry.held = false;
-    this.touch(entry);
+    if (entry.cids.size > 0) this.#active.add(entry);
   }
 
   active(): Entry | undefined {

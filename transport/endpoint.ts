@@ -12,7 +12,6 @@ import { Dial, type DialResult, drawCid } from "./dial.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
 import { trafficKeys } from "./keys.js";
-import type { NoiseResult } from "./noiseState.js";
 import { type PacketDrops, PacketProtection } from "./packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
 import { Rekey } from "./rekey.js";
@@ -59,7 +58,7 @@ export interface ConnectOptions {
   readonly older?: readonly Uint8Array[];
   readonly lineages?: readonly Uint8Array[];
   readonly hints?: readonly Uint8Array[];
-  /** The connection sends nothing before `release`: what it rests on must be on disk first. */
+  /** The connection sends nothing before its `release`: what it rests on must be on disk first. */
   readonly hold?: boolean;
   readonly id: string;
   readonly timeoutMs?: number;
@@ -97,8 +96,6 @@ export class Endpoint implements Machine {
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
   readonly #entries = new ConnectionTable();
-  /** Connections that may not send yet: ConnectOptions.hold. */
-  readonly #held = new Map<Connection, Entry>();
   readonly #dials = new Map<
     number,
     { readonly handle: number; readonly dial: Dial; readonly options: ConnectOptions }
@@ -151,22 +148,6 @@ export class Endpoint implements Machine {
   /** Stops dialling; no event follows. */
   cancel(handle: number): void {
     for (const [key, entry] of this.#dials) if (entry.handle === handle) this.#dials.delete(key);
-  }
-
-  /** A held connection may send from now on. */
-  release(connection: Connection): void {
-    const entry = this.#held.get(connection);
-    if (!entry) return;
-    this.#held.delete(connection);
-    this.#entries.release(entry);
-  }
-
-  /** Ends a connection that is still held, without a packet: one would count as its confirmation. */
-  discardHeld(connection: Connection): void {
-    const entry = this.#held.get(connection);
-    if (!entry) return;
-    connection.abort(new TransportError(TRANSPORT_ERROR.NO_ERROR, "The connection was given up."));
-    this.#forget(entry);
   }
 
   /** The adapter saw another network: connections that we dialled ask whether their peer can still be reached. */
@@ -329,19 +310,22 @@ export class Endpoint implements Machine {
         localCid,
         path: result.path,
         rttMs: result.rttMs,
+        held: options.hold === true && !result.copied,
       },
       now,
     );
     // Of a copy the server learns by our first packet; nobody gets this connection, and the server ends it.
     if (result.copied) this.#alarm(entry, handle);
     else this.#goLive(entry, handle);
-    if (options.hold !== true || result.copied) return;
-    this.#entries.hold(entry);
-    this.#held.set(entry.connection, entry);
   }
 
   #open(
-    keyed: Accepted & { role: "initiator" | "responder"; path: Address; rttMs: number | undefined; noise: NoiseResult },
+    keyed: Accepted & {
+      readonly role: "initiator" | "responder";
+      readonly path: Address;
+      readonly rttMs: number | undefined;
+      readonly held?: boolean;
+    },
     now: Instant,
   ): Entry {
     const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram, congestion } = this.#options;
@@ -363,13 +347,14 @@ export class Endpoint implements Machine {
       onWork: () => this.#entries.touch(entry),
       ...(congestion && { congestion }),
       initialRttMs: keyed.rttMs,
+      held: keyed.held === true,
       ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
     });
     const cids = new Set([cidKey(localCid)]);
     const token = role === "initiator" ? peer.resetToken : undefined;
     const entry: Entry = {
       ...{ connection, protection, role, peerId, peerStatic, exporter, psk, copied, cids },
-      ...{ resetToken: token, since: now, live: false, heard: false, held: false },
+      ...{ resetToken: token, since: now, live: false, heard: false },
     };
     this.#entries.add(entry);
     if (role === "initiator") spareCids.offer();
@@ -454,7 +439,6 @@ export class Endpoint implements Machine {
 
   #forget(entry: Entry): void {
     if (!this.#entries.delete(entry)) return;
-    this.#held.delete(entry.connection);
     const { drops } = entry.protection;
     entry.protection.erase();
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];

@@ -86,8 +86,11 @@ export async function forgetDevice(store: BondStore, bond: Bond, wallNow: number
   return newest !== undefined && (await store.remove(newest.id, Math.trunc(wallNow)));
 }
 
-/** Drops bonds that stayed provisional for a day. */
+/** PROTOCOL.md §2: never finished. */
+export function isStale(bond: Bond, wallNow: number): boolean {
+  return bond.state === "provisional" && wallNow - bond.createdAt > PROVISIONAL_MS;
+}
+
 export async function dropStale(store: BondStore, wallNow: number): Promise<void> {
-  for (const bond of store.bonds())
-    if (bond.state === "provisional" && wallNow - bond.createdAt > PROVISIONAL_MS) await store.drop(bond.id);
+  for (const bond of store.bonds()) if (isStale(bond, wallNow)) await store.drop(bond.id);
 }

@@ -11,11 +11,11 @@ import { Endpoint, type EndpointDrops, type EndpointEvent } from "#transport/end
 import type { RekeyLimits } from "#transport/rekeyLimits.js";
 import { Session } from "#transport/session.js";
 import { SessionClosedError } from "#transport/sessionErrors.js";
-import { bondsWith, deviceIdOf, dropReplaced, mixBond, ratchetBond } from "./bondBook.js";
+import { bondsWith, deviceIdOf, isStale } from "./bondBook.js";
 import { BondCopiedError } from "./bondErrors.js";
 import type { Discovery } from "./discoveryPort.js";
-import { acceptExchange, EXCHANGE_MS, offerExchange, QuantumMissingError } from "./quantum.js";
-import { chooseSecret, holdsSecret, needsExchange, secretsOf } from "./ratchet.js";
+import { bondGone, proveBond } from "./prove.js";
+import { chooseSecret, secretsOf } from "./ratchet.js";
 import { SharedPort } from "./sharedPort.js";
 
 /** Everything a device is made of. */
@@ -103,7 +103,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const device = this.#deviceOf(bond);
     const { psks, hints, lineages } = secretsOf(crypto, bondsWith(store, bond.peerStatic));
     const [psk, ...older] = psks;
-    if (!psk) return { session: Promise.reject(bondGone(bond.name)), cancel: () => {} };
+    if (!psk) return { session: Promise.reject(bondGone()), cancel: () => {} };
     const secrets = { peerStatic: bond.peerStatic, psk, older, hints, lineages, hold: true };
     const options = { to, id: device, ...secrets, ...(timeoutMs !== undefined && { timeoutMs }) };
     const handle = this.#endpoint.connect(options, clock.now());
@@ -146,7 +146,8 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
 
   #lookup(staticPublic: Uint8Array): KnownPeer | "forgotten" | undefined {
     const { store, crypto } = this.#ports;
-    const [bond, ...others] = bondsWith(store, staticPublic);
+    const wallNow = this.#ports.clock.wall();
+    const [bond, ...others] = bondsWith(store, staticPublic).filter((each) => !isStale(each, wallNow));
     if (bond)
       return {
         id: deviceIdOf(crypto, staticPublic),
@@ -170,10 +171,14 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const dialling = event.dial === undefined ? undefined : this.#dialling.get(event.dial);
     if (event.dial !== undefined) this.#dialling.delete(event.dial);
     if (event.type === "failed") dialling?.reject(event.error);
+    else if (event.dial !== undefined && !dialling) this.#giveUp(event);
     else if (event.type === "copied") this.#onCopied(event, dialling);
-    // Another dial to the device was quicker, or nobody wants this one any more.
-    else if (event.dial !== undefined && !dialling) this.#endpoint.discardHeld(event.connection);
     else void this.#admit(event, dialling);
+  }
+
+  /** Its dial was cancelled at the last moment. */
+  #giveUp(event: Connected | Copied): void {
+    if (event.type === "connected") event.connection.discardHeld();
   }
 
   #onCopied({ peerId, peerStatic }: Copied, dialling: Dialling | undefined): void {
@@ -186,63 +191,29 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   /** Keeps the bond's proof on disk first; only then does anybody get the session. PROTOCOL.md §5. */
   async #admit(event: Connected, dialling: Dialling | undefined): Promise<void> {
     const { clock, crypto } = this.#ports;
-    const { connection, exporter, peerId } = event;
+    const { connection, exporter, peerId, peerStatic, psk } = event;
     const session = new Session({ connection, clock, crypto, exporter, peerId, turn: () => this.#pump.soon() });
     this.#sessions.add(session);
     const dials = dialling ? [dialling, ...this.#takeDials(peerId)] : [];
     try {
-      const found = await this.#prove(event, session, () => dialling === undefined || dials.some(wanted));
+      const handshake = { session, peerStatic, psk, exporter, dialled: dialling !== undefined };
+      const proved = await proveBond(this.#ports, handshake, () => {
+        if (dialling && !dials.some(wanted)) throw givenUp();
+        connection.release();
+        this.#pump.turn();
+      });
+      const found = { session, device: peerId, ...proved };
       if (!dialling) this.emit("session", found);
       else if (!dials.some(wanted)) void session.close();
       for (const dial of dials) dial.resolve(found);
     } catch (error) {
-      this.#endpoint.discardHeld(connection);
+      connection.discardHeld();
       void session.close();
       const shown = error instanceof HandfastError ? error : new HandfastError("STORAGE_FAILED", String(error));
       for (const dial of dials) dial.reject(shown);
       // The person has just forgotten it, or the connection simply broke: no news.
       const news = shown.code !== "BOND_GONE" && !(shown instanceof SessionClosedError);
       if (!dialling && news) this.emit("error", shown);
-    }
-  }
-
-  async #prove(event: Connected, session: Session, isWanted: () => boolean): Promise<PeerSession> {
-    const { clock, store } = this.#ports;
-    const { peerId: device, peerStatic, psk } = event;
-    const before = bondsWith(store, peerStatic).find((bond) => holdsSecret(bond, psk));
-    const moved = await ratchetBond(this.#ports, event, { path: session.path, wallNow: clock.wall() });
-    if (!before || !moved) throw bondGone(before?.name ?? device);
-    if (!isWanted()) throw givenUp();
-    this.#endpoint.release(event.connection);
-    this.#pump.turn();
-    const bond = needsExchange(moved) ? await this.#exchange(event, session, moved) : moved;
-    if (!bond) throw bondGone(before.name);
-    await dropReplaced(store, bond);
-    return { session, bond, device, first: before.state === "provisional" };
-  }
-
-  /** PROTOCOL.md §6: nobody gets the session before. */
-  async #exchange(event: Connected, session: Session, bond: Bond): Promise<Bond | undefined> {
-    const { clock, crypto, random, store } = this.#ports;
-    const handshake = { crypto, random, psk: event.psk, exporter: event.exporter };
-    let late = false;
-    const cancel = clock.schedule(EXCHANGE_MS, () => {
-      late = true;
-      void session.close();
-    });
-    try {
-      if (event.dial !== undefined)
-        return await mixBond(store, bond, await offerExchange(handshake, await session.openStream()));
-      const first = await session.incomingStreams()[Symbol.asyncIterator]().next();
-      if (first.done) throw new QuantumMissingError();
-      const { secret, answer } = await acceptExchange(handshake, first.value);
-      const mixed = await mixBond(store, bond, secret);
-      if (mixed) await answer();
-      return mixed;
-    } catch (error) {
-      throw late ? new QuantumMissingError() : error;
-    } finally {
-      cancel();
     }
   }
 
@@ -263,8 +234,4 @@ function wanted({ cancelled }: Dialling): boolean {
 
 function givenUp(): HandfastError {
   return new HandfastError("CANCELLED", "Connecting was given up.");
-}
-
-function bondGone(name: string): HandfastError {
-  return new HandfastError("BOND_GONE", `The pairing with ${name} is not on this device any more. Pair them again.`);
 }

@@ -140,8 +140,8 @@ export class Machine<Device extends Server | Client> {
   }
 
   #start(): [SlowStore, Device] {
-    const { clock, random, network, diskMs } = this.#world;
-    const store = new SlowStore(this.disk, clock, () => diskMs * random.number());
+    const { clock, random, network } = this.#world;
+    const store = new SlowStore(this.disk, clock, () => this.#world.diskMs * random.number());
     const inner = network.socket(this.#address);
     let plugged = true;
     const socket: DatagramSocket = {
