@@ -119,6 +119,16 @@ export class Endpoint implements Machine {
     return total;
   }
 
+  /** Connections whose client has not proved itself yet. */
+  get halfOpen(): number {
+    return this.#entries.halfOpen;
+  }
+
+  /** All connections, half-open ones as well. */
+  get connections(): number {
+    return this.#entries.size;
+  }
+
   /** Starts to dial; the handle comes back in "connected" or "failed". */
   connect(options: ConnectOptions, now: Instant): number {
     const { crypto, random, identity } = this.#options;

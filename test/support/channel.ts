@@ -21,6 +21,7 @@ export class ChannelEnd {
   readonly sessions: Session[] = [];
   readonly events: EndpointEvent[] = [];
   readonly options: EndpointOptions;
+  readonly #open = new Set<Session>();
 
   constructor(world: ChannelWorld, address: Address, options: EndpointOptions) {
     this.options = options;
@@ -40,9 +41,14 @@ export class ChannelEnd {
       if (event.type !== "connected") continue;
       const { connection, exporter, peerId } = event;
       const turn = (): void => this.pump.turn();
-      this.sessions.push(new Session({ connection, clock: world.clock, crypto, turn, exporter, peerId }));
+      const session = new Session({ connection, clock: world.clock, crypto, turn, exporter, peerId });
+      this.sessions.push(session);
+      this.#open.add(session);
     }
-    for (const session of this.sessions) session.progress();
+    for (const session of this.#open) {
+      session.progress();
+      if (session.closeInfo) this.#open.delete(session);
+    }
   }
 }
 
