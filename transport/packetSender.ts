@@ -1,5 +1,6 @@
 import { type Address, type Instant, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { ByteWriter } from "#kernel/varint.js";
+import type { ConnectionLog } from "./connectionLog.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { type CloseFrame, FRAME, writeClose } from "./frames.js";
 import { pacingRate } from "./pacer.js";
@@ -19,6 +20,7 @@ export interface PacketSenderOptions {
   readonly rekey: Rekey;
   readonly peer: TransportParameters;
   readonly maxDatagram: number;
+  readonly log?: ConnectionLog | undefined;
   readonly onElicitingSent: (now: Instant) => void;
 }
 
@@ -129,7 +131,12 @@ export class PacketSender {
     // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset. PADDING is zero bytes.
     out.offset = Math.max(out.offset, MIN_PACKET - TAG);
     const number = this.#nextNumber++;
-    const size = this.#options.protection.seal(buffer, 0, out.offset - DATA_HEADER, number);
+    const { protection, log } = this.#options;
+    if (log) {
+      const payload = buffer.subarray(DATA_HEADER, out.offset);
+      log.packetSent({ number, epoch: protection.sendEpoch, size: out.offset + TAG, payload }, now);
+    }
+    const size = protection.seal(buffer, 0, out.offset - DATA_HEADER, number);
     this.#slabOffset += size;
     const { recovery, congestion, pacer } = this.#parts;
     recovery.onNumberUsed(number);
