@@ -43,8 +43,11 @@ local function ack(tvb, at)
   return "ACK largest=" .. largest .. " ranges=" .. (count + 1), at
 end
 
--- Shows the frames of a payload in clear.
-function hf_frames(tvb, tree)
+-- Payloads in clear, one a packet, as a key log and tools/decode give them: link type USER0 (147).
+local clear = Proto("handfast_frames", "Handfast frames")
+function clear.dissector(tvb, pinfo, root)
+  pinfo.cols.protocol = "Handfast frames"
+  local tree = root:add(clear, tvb())
   local at = 0
   while at < tvb:len() do
     local start, kind = at, nil
@@ -76,6 +79,7 @@ function hf_frames(tvb, tree)
     end
     if kind ~= ${FRAME.PADDING} then tree:add(f.frame, tvb(start, at - start), text) end
   end
+  return tvb:len()
 end
 
 function hf.dissector(tvb, pinfo, tree)
@@ -113,6 +117,7 @@ function hf.dissector(tvb, pinfo, tree)
 end
 
 DissectorTable.get("udp.port"):add(${port}, hf)
+DissectorTable.get("wtap_encap"):add(wtap.USER0, clear)
 `;
 }
 

@@ -137,7 +137,9 @@ export class ChannelWorld {
   async connected(limitMs = 20_000): Promise<{ client: Session; server: Session }> {
     for (let tries = 0; tries < 5; tries++) {
       this.dial();
-      await this.clock.runUntilAsync(() => this.#live() !== undefined, limitMs);
+      const before = this.client.events.length;
+      const failed = (): boolean => this.client.events.slice(before).some(({ type }) => type === "failed");
+      await this.clock.runUntilAsync(() => this.#live() !== undefined || failed(), limitMs);
       const live = this.#live();
       if (live) return live;
     }
