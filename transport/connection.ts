@@ -3,6 +3,7 @@ import { Closing } from "./closing.js";
 import type { ConnectionEvent, ConnectionStats } from "./connectionEvents.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { cidKey } from "./connectionId.js";
+import type { ConnectionLog } from "./connectionLog.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
 import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import type { DatagramPool } from "./datagramPool.js";
@@ -39,6 +40,7 @@ export interface ConnectionOptions {
   readonly pool: DatagramPool;
   /** A command left something to send, or to forget: `nextDatagram` wants to be asked. */
   readonly onWork?: () => void;
+  readonly log?: ConnectionLog | undefined;
 }
 
 /**
@@ -75,6 +77,7 @@ export class Connection {
       onRekeyRequest: (epoch) => options.rekey.onRekeyRequest(epoch),
       onClose: (frame, now) => this.#closing.onPeerClose(frame, now, this.#pto),
       maxDatagramFrame: options.local.maxDatagram,
+      log: options.log,
     });
     const timeouts = [options.local.idleMs, options.peer.idleMs].filter((timeout) => timeout > 0);
     this.#idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
@@ -121,11 +124,13 @@ export class Connection {
     try {
       const opened = protection.open(datagram);
       if (!opened) {
+        this.#options.log?.packetDropped(datagram.length, now);
         if (protection.drops.forged > forged && this.#closing.open) rekey.onPacketForged(now);
         return false;
       }
       this.#received.packetsReceived++;
       this.#received.bytesReceived += datagram.length;
+      this.#options.log?.packetReceived({ ...opened, number: opened.packetNumber, size: datagram.length }, now);
       this.#onAuthentic(datagram.length, cidKey(datagram, 1), from, opened, newestBefore, now);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
@@ -142,7 +147,10 @@ export class Connection {
       return;
     }
     if (this.#keepAlive && now >= this.#idle.keepAliveAt) this.#parts.due.ping = true;
-    for (const packet of this.#parts.recovery.onTimeout(now)) this.#writer.onLost(packet.frames);
+    for (const packet of this.#parts.recovery.onTimeout(now)) {
+      this.#writer.onLost(packet.frames);
+      this.#options.log?.packetLost(packet.number, now);
+    }
     try {
       this.#options.rekey.tick(now);
       this.#syncRekey();
@@ -186,6 +194,7 @@ export class Connection {
     const info = this.#closing.info;
     if (info && !this.#closedTold && this.#events.length === 0) {
       this.#closedTold = true;
+      this.#options.log?.closed(info);
       return { type: "closed", info };
     }
     return this.#events.shift();
@@ -312,6 +321,7 @@ export class Connection {
       if (newest) this.#parts.cids.onArrival(dcid);
     }
     this.#frames.finish(now, this.#onPathMoved);
+    this.#options.log?.metrics(() => this.stats(), now);
     this.#syncRekey();
   }
 
@@ -338,7 +348,10 @@ export class Connection {
     const { crypto, due } = this.#parts;
     for (let bytes = rekey.takeCrypto(); bytes; bytes = rekey.takeCrypto()) crypto.sending.write(bytes);
     due.rekeyRequest = rekey.takeRekeyRequest() ?? due.rekeyRequest;
-    for (let event = rekey.nextEvent(); event; event = rekey.nextEvent()) this.#events.push(event);
+    for (let event = rekey.nextEvent(); event; event = rekey.nextEvent()) {
+      this.#events.push(event);
+      this.#options.log?.rekeyed(event.epoch);
+    }
     if (rekey.takePing()) due.ping = true;
   }
 

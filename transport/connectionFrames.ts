@@ -1,5 +1,6 @@
 import type { Address, Instant } from "#kernel/ports.js";
 import type { ConnectionEvent } from "./connectionEvents.js";
+import type { ConnectionLog } from "./connectionLog.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import type { AckFrame, CloseFrame, FrameSink } from "./frames.js";
@@ -15,6 +16,7 @@ export interface FrameHooks {
   onRekeyRequest(epoch: number): void;
   onClose(frame: CloseFrame, now: Instant): void;
   readonly maxDatagramFrame: number;
+  readonly log: ConnectionLog | undefined;
 }
 
 /** Acts on the frames of an authentic packet. */
@@ -50,6 +52,7 @@ export class ConnectionFrames implements FrameSink {
     if (this.#moved) {
       onPathMoved(this.#moved.sameHost);
       this.#events.push({ type: "path", address: this.#moved.address });
+      this.#hooks.log?.moved(this.#moved.address, now);
       this.#moved = undefined;
       this.#parts.acks.expedite(now);
     }
@@ -57,7 +60,10 @@ export class ConnectionFrames implements FrameSink {
 
   onAck(frame: AckFrame): void {
     const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
-    for (const packet of lost) this.#writer.onLost(packet.frames);
+    for (const packet of lost) {
+      this.#writer.onLost(packet.frames);
+      this.#hooks.log?.packetLost(packet.number, this.#now);
+    }
     for (const packet of late) this.#writer.onAcked(packet.frames);
     for (const packet of acked) this.#writer.onAcked(packet.frames);
   }

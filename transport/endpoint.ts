@@ -1,10 +1,11 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import { compareBytes } from "#kernel/bytes.js";
+import { compareBytes, toHex } from "#kernel/bytes.js";
 import type { HandfastError } from "#kernel/errors.js";
 import type { Address, Instant, Machine, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
 import { type Accepted, Acceptor, type InitDrops, type Lookup } from "./acceptor.js";
 import { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
+import type { ConnectionLog } from "./connectionLog.js";
 import { ConnectionTable, type Entry } from "./connectionTable.js";
 import type { ControllerName } from "./controllers.js";
 import { DatagramPool } from "./datagramPool.js";
@@ -12,6 +13,7 @@ import { Dial, type DialResult, drawCid } from "./dial.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
 import { trafficKeys } from "./keys.js";
+import type { NoiseResult } from "./noiseState.js";
 import { type PacketDrops, PacketProtection } from "./packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
 import { Rekey } from "./rekey.js";
@@ -47,6 +49,14 @@ export interface EndpointOptions {
   readonly keepAlive?: boolean;
   readonly congestion?: ControllerName;
   readonly rekeyLimits?: RekeyLimits;
+  /** Who wants to see inside a new connection; `cid`: our first connection ID. */
+  readonly log?: (connection: {
+    readonly role: "initiator" | "responder";
+    readonly cid: Uint8Array;
+    readonly now: Instant;
+  }) => ConnectionLog | undefined;
+  /** Takes lines with the secrets of every connection, PROTOCOL.md §13: whoever has them reads everything. */
+  readonly keyLog?: (line: string) => void;
 }
 
 export interface ConnectOptions {
@@ -133,6 +143,16 @@ export class Endpoint implements Machine {
       total.forged += drops.forged;
     }
     return total;
+  }
+
+  /** Connections whose client has not proved itself yet. */
+  get halfOpen(): number {
+    return this.#entries.halfOpen;
+  }
+
+  /** All connections, half-open ones as well. */
+  get connections(): number {
+    return this.#entries.size;
   }
 
   /** Starts to dial; the handle comes back in "connected" or "failed". */
@@ -331,11 +351,14 @@ export class Endpoint implements Machine {
     const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram, congestion } = this.#options;
     const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, remoteCid, localCid } = keyed;
     const exporter = noise.exporter.slice();
+    const onSecrets = this.#secretsLog(role === "initiator" ? localCid : remoteCid);
+    onSecrets?.(0, noise);
     const protection = new PacketProtection({ keys: trafficKeys(crypto, role, noise), remoteCid, random });
     const rekey = new Rekey({
       ...{ crypto, random, role, own: identity, peerStatic, psk, protection, now },
       handshakeHash: noise.handshakeHash,
       exporter: noise.exporter,
+      onSecrets,
       ...(rekeyLimits && { limits: rekeyLimits }),
     });
     const spareCids = this.#spareCids(keyed, () => entry);
@@ -344,6 +367,7 @@ export class Endpoint implements Machine {
       pool: this.#pool,
       keepAlive: keepAlive && !copied,
       cids: spareCids,
+      log: this.#options.log?.({ role, cid: localCid, now }),
       onWork: () => this.#entries.touch(entry),
       ...(congestion && { congestion }),
       initialRttMs: keyed.rttMs,
@@ -359,6 +383,15 @@ export class Endpoint implements Machine {
     this.#entries.add(entry);
     if (role === "initiator") spareCids.offer();
     return entry;
+  }
+
+  #secretsLog(clientCid: Uint8Array): ((epoch: number, noise: NoiseResult) => void) | undefined {
+    const { keyLog } = this.#options;
+    if (!keyLog) return undefined;
+    return (epoch, { initiatorKey, responderKey }) => {
+      keyLog(`HF_CLIENT_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(initiatorKey)}`);
+      keyLog(`HF_SERVER_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(responderKey)}`);
+    };
   }
 
   #spareCids(keyed: Pick<Accepted, "localCid" | "remoteCid" | "peer">, entry: () => Entry): SpareCids {

@@ -28,6 +28,14 @@ export const TRANSPORT_ERROR = {
   BOND_COPIED: 0x4107,
 } as const;
 
+/** Codes of RESET_STREAM and STOP_SENDING that we send ourselves; applications have all others. */
+export const STREAM_CODE = {
+  /** The application takes no more streams. */
+  REFUSED: 0x4200,
+  /** An AbortSignal ended it. */
+  ABORTED: 0x4201,
+} as const;
+
 export type TransportErrorName = keyof typeof TRANSPORT_ERROR;
 
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TRANSPORT_ERROR).map(([name, code]) => [code, name]));

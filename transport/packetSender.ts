@@ -1,5 +1,6 @@
 import { type Address, type Instant, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { ByteWriter } from "#kernel/varint.js";
+import type { ConnectionLog } from "./connectionLog.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import type { DatagramPool } from "./datagramPool.js";
 import { type CloseFrame, FRAME, writeClose } from "./frames.js";
@@ -21,6 +22,7 @@ export interface PacketSenderOptions {
   readonly peer: TransportParameters;
   readonly maxDatagram: number;
   readonly pool: DatagramPool;
+  readonly log?: ConnectionLog | undefined;
   readonly onElicitingSent: (now: Instant) => void;
 }
 
@@ -129,8 +131,13 @@ export class PacketSender {
     // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset.
     out.pad(MIN_PACKET - TAG);
     const number = this.#nextNumber++;
-    const size = this.#options.protection.seal(out.bytes, 0, out.offset - DATA_HEADER, number);
-    this.#options.pool.use(size);
+    const { protection, pool, log } = this.#options;
+    if (log) {
+      const payload = out.bytes.subarray(DATA_HEADER, out.offset);
+      log.packetSent({ number, epoch: protection.sendEpoch, size: out.offset + TAG, payload }, now);
+    }
+    const size = protection.seal(out.bytes, 0, out.offset - DATA_HEADER, number);
+    pool.use(size);
     const { recovery, pacer } = this.#parts;
     recovery.onNumberUsed(number);
     this.#options.rekey.onPacketSent(size, now);

@@ -73,9 +73,11 @@ export class ReceiveSide {
 
   /** Returns how many bytes count anew against the connection's window. */
   onReset(code: number, finalSize: number): number {
+    // Whole means that the FIN came as well: bytes up to where a peer gave up must never look like all of them.
+    const whole = this.complete;
     this.#checkFinalSize(finalSize, true);
     const fresh = this.window.onReceived(finalSize);
-    if (this.complete && !this.stopped) return fresh; // all data is here: the reader may still have it
+    if (whole && !this.stopped) return fresh;
     this.#resetCode ??= code;
     this.#bytes.clear();
     return fresh;

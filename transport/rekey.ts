@@ -27,6 +27,8 @@ export interface RekeyOptions {
   readonly protection: PacketProtection;
   readonly now: Instant;
   readonly limits?: RekeyLimits;
+  /** Sees the secrets of each new epoch before they are erased: only when a person asked for a key log. */
+  readonly onSecrets?: ((epoch: number, noise: NoiseResult) => void) | undefined;
 }
 
 /** "idle" | "sent": waits for message 2 | "installed": waits for the first packet in the new epoch | "settling": old keys still open late packets. */
@@ -222,6 +224,7 @@ export class Rekey {
 
   #install(epoch: number, result: NoiseResult): void {
     const { crypto, role, protection } = this.#options;
+    this.#options.onSecrets?.(epoch, result);
     protection.installNext(trafficKeys(crypto, role, result));
     this.#state = { name: "installed", epoch, exporter: result.exporter };
   }

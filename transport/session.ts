@@ -8,11 +8,14 @@ import type { Address, Clock } from "#kernel/ports.js";
 import type { CloseInfo } from "./closing.js";
 import type { Connection } from "./connection.js";
 import type { ConnectionEvent, ConnectionStats } from "./connectionEvents.js";
+import { STREAM_CODE } from "./errors.js";
 import { SessionClosedError } from "./sessionErrors.js";
-import { SessionStream } from "./sessionStream.js";
+import { SessionStream, type WaitOptions } from "./sessionStream.js";
 import type { Stream } from "./stream.js";
 
 const FLUSH_MS = 2000;
+/** Streams of the peer that the application has not taken yet; further ones are refused. */
+const MAX_UNACCEPTED = 256;
 
 export interface SessionOptions {
   readonly connection: Connection;
@@ -24,6 +27,14 @@ export interface SessionOptions {
   readonly exporter: Uint8Array;
   /** The device this session belongs to. */
   readonly peerId: string;
+}
+
+export interface OpenStreamOptions {
+  /** 0 (urgent) to 7; 5 if not said. */
+  readonly priority?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Only we send on it. */
+  readonly unidirectional?: boolean | undefined;
 }
 
 export interface SessionEvents {
@@ -43,8 +54,9 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #exporter: Uint8Array;
   readonly #streams = new Map<Stream, SessionStream>();
+  /** How to stop listening to the AbortSignals of streams that are over. */
+  readonly #signals = new Map<Stream, () => void>();
   readonly #incoming = new AsyncQueue<SessionStream>();
-  readonly #datagrams = new AsyncQueue<Uint8Array>();
   readonly #changed = new Gate();
   #closeInfo: CloseInfo | undefined;
   #resolveClosed: (info: CloseInfo) => void = () => {};
@@ -71,19 +83,20 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
     return this.#connection.path;
   }
 
-  /** A new stream; waits while the peer allows no more. `priority`: 0 (urgent) to 7. */
-  async openStream(
-    options: { readonly priority?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<SessionStream> {
+  /** A new stream; waits while the peer allows no more. When the signal aborts later, the stream is reset. */
+  async openStream(options: OpenStreamOptions = {}): Promise<SessionStream> {
+    const { signal, priority, unidirectional = false } = options;
     for (;;) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       this.#throwIfClosed();
-      const stream = this.#connection.openStream();
+      const stream = this.#connection.openStream(unidirectional);
       if (stream) {
-        if (options.priority !== undefined) stream.priority = options.priority;
-        return this.#wrap(stream);
+        if (priority !== undefined) stream.priority = priority;
+        const wrapped = this.#wrap(stream);
+        if (signal) this.#resetOnAbort(stream, wrapped, signal);
+        return wrapped;
       }
-      await this.#changed.wait(options.signal);
+      await this.#changed.wait(signal);
     }
   }
 
@@ -104,25 +117,28 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   }
 
   /** Datagrams from the peer. Ends with the session. */
-  datagrams(): AsyncIterable<Uint8Array> {
-    return this.#datagrams;
+  async *datagrams(): AsyncGenerator<Uint8Array> {
+    // They wait in the connection's bounded queue until somebody asks: the oldest are lost, memory is not.
+    for (;;) {
+      const bytes = this.#connection.receiveDatagram();
+      if (bytes) yield bytes;
+      else if (this.#closeInfo) return;
+      else await this.#changed.wait();
+    }
   }
 
   /** Fresh keys from a fresh handshake inside the channel; resolves when both ends use them. */
-  async rekey(): Promise<{ readonly epoch: number }> {
+  async rekey(options: WaitOptions = {}): Promise<{ readonly epoch: number }> {
     this.#throwIfClosed();
     const before = this.#connection.stats().epoch;
     this.#connection.rekey();
     this.wake();
-    return new Promise((resolve, reject) => {
-      const done = (event: { readonly epoch: number }): void => {
-        if (event.epoch <= before) return;
-        this.off("rekeyed", done);
-        resolve(event);
-      };
-      this.on("rekeyed", done);
-      this.once("closed", (info) => reject(new SessionClosedError(info)));
-    });
+    for (;;) {
+      const { epoch } = this.#connection.stats();
+      if (epoch > before) return { epoch };
+      this.#throwIfClosed();
+      await this.#changed.wait(options.signal);
+    }
   }
 
   /** `length` bytes that only the two ends of this session know, bound to `label` (RFC 5705's idea). */
@@ -143,6 +159,12 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
       this.wake();
     }
     await this.closed;
+  }
+
+  /** Says goodbye at once; what was written and not yet delivered is lost. */
+  abort(reason = ""): void {
+    this.#connection.close({ code: 0, reason }, this.#options.clock.now());
+    this.wake();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -167,16 +189,12 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   #onEvent(event: ConnectionEvent): void {
     switch (event.type) {
       case "stream":
-        this.#incoming.push(this.#wrap(event.stream));
+        this.#onIncoming(event.stream);
         break;
       case "readable":
       case "writable":
         this.#streams.get(event.stream)?.notify();
-        if (event.stream.settled) this.#streams.delete(event.stream);
-        break;
-      case "datagram":
-        for (let bytes = this.#connection.receiveDatagram(); bytes; bytes = this.#connection.receiveDatagram())
-          this.#datagrams.push(bytes);
+        if (event.stream.settled) this.#unwrap(event.stream);
         break;
       case "rekeyed":
         this.emit("rekeyed", { epoch: event.epoch });
@@ -198,10 +216,33 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   #onClosed(info: CloseInfo): void {
     this.#closeInfo = info;
     for (const stream of this.#streams.values()) stream.notify();
+    for (const forget of this.#signals.values()) forget();
+    this.#signals.clear();
     this.#incoming.end();
-    this.#datagrams.end();
     this.#resolveClosed(info);
     this.emit("closed", info);
+  }
+
+  #onIncoming(stream: Stream): void {
+    if (this.#incoming.size < MAX_UNACCEPTED) {
+      this.#incoming.push(this.#wrap(stream));
+      return;
+    }
+    // Streams that are opened and reset at once cost the peer nothing; here they would wait for ever.
+    stream.reset(STREAM_CODE.REFUSED);
+    stream.stop(STREAM_CODE.REFUSED);
+  }
+
+  #resetOnAbort(stream: Stream, wrapped: SessionStream, signal: AbortSignal): void {
+    const abort = (): void => wrapped.reset(STREAM_CODE.ABORTED);
+    signal.addEventListener("abort", abort, { once: true });
+    this.#signals.set(stream, () => signal.removeEventListener("abort", abort));
+  }
+
+  #unwrap(stream: Stream): void {
+    this.#streams.delete(stream);
+    this.#signals.get(stream)?.();
+    this.#signals.delete(stream);
   }
 
   #wrap(stream: Stream): SessionStream {

@@ -21,3 +21,11 @@ export class StreamResetError extends HandfastError {
     this.resetCode = resetCode;
   }
 }
+
+/** This half of the stream is over on our side: its end was sent, or it is no longer read. */
+export class StreamEndedError extends HandfastError {
+  override readonly name = "StreamEndedError";
+  constructor(message: string) {
+    super("STREAM_ENDED", message);
+  }
+}

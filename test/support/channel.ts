@@ -1,5 +1,6 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
+import { toHex } from "#kernel/bytes.js";
 import type { Address } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
 import { Endpoint, type EndpointEvent, type EndpointOptions } from "#transport/endpoint.js";
@@ -21,6 +22,7 @@ export class ChannelEnd {
   readonly sessions: Session[] = [];
   readonly events: EndpointEvent[] = [];
   readonly options: EndpointOptions;
+  readonly #open = new Set<Session>();
 
   constructor(world: ChannelWorld, address: Address, options: EndpointOptions) {
     this.options = options;
@@ -40,9 +42,14 @@ export class ChannelEnd {
       if (event.type !== "connected") continue;
       const { connection, exporter, peerId } = event;
       const turn = (): void => this.pump.turn();
-      this.sessions.push(new Session({ connection, clock: world.clock, crypto, turn, exporter, peerId }));
+      const session = new Session({ connection, clock: world.clock, crypto, turn, exporter, peerId });
+      this.sessions.push(session);
+      this.#open.add(session);
     }
-    for (const session of this.sessions) session.progress();
+    for (const session of this.#open) {
+      session.progress();
+      if (session.closeInfo) this.#open.delete(session);
+    }
   }
 }
 
@@ -82,7 +89,7 @@ export class ChannelWorld {
       now: this.clock.now(),
     };
     const lookup: EndpointOptions["lookup"] = (key) =>
-      equal(key, this.clientKey.public) ? this.bond : this.others.find((other) => equal(other.key, key))?.bond;
+      equal(key, this.clientKey.public) ? this.bond : this.#bonds.get(toHex(key));
     this.server = new ChannelEnd(this, SERVER, {
       ...shared,
       identity: this.serverKey,
@@ -108,12 +115,15 @@ export class ChannelWorld {
   /** Another client with a bond of its own. */
   addClient(address: Address, id: string): ChannelEnd {
     const identity = this.crypto.x25519KeyPair(this.random.bytes(32));
-    this.others.push({ key: identity.public, bond: { psk: this.random.bytes(32), id } });
+    const bond = { psk: this.random.bytes(32), id };
+    this.others.push({ bond });
+    this.#bonds.set(toHex(identity.public), bond);
     return new ChannelEnd(this, address, { ...this.client.options, identity, now: this.clock.now() });
   }
 
-  readonly others: { readonly key: Uint8Array; readonly bond: { readonly psk: Uint8Array; readonly id: string } }[] =
-    [];
+  readonly #bonds = new Map<string, { readonly psk: Uint8Array; readonly id: string }>();
+  /** The bonds of the clients that were added, in order. */
+  readonly others: { readonly bond: { readonly psk: Uint8Array; readonly id: string } }[] = [];
 
   /** Starts the client's dial. */
   dial(
@@ -131,7 +141,9 @@ export class ChannelWorld {
   async connected(limitMs = 20_000): Promise<{ client: Session; server: Session }> {
     for (let tries = 0; tries < 5; tries++) {
       this.dial();
-      await this.clock.runUntilAsync(() => this.#live() !== undefined, limitMs);
+      const before = this.client.events.length;
+      const failed = (): boolean => this.client.events.slice(before).some(({ type }) => type === "failed");
+      await this.clock.runUntilAsync(() => this.#live() !== undefined || failed(), limitMs);
       const live = this.#live();
       if (live) return live;
     }

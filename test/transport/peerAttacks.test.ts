@@ -131,15 +131,18 @@ test("floods of cheap frames leave nothing behind (§21.9)", () => {
   assert.ok(attacker.victim.stats().streams <= 1);
 });
 
-test("opening and resetting streams for ever is bounded by what the application accepts (rapid reset)", () => {
+test("streams that are reset at once do not pile up before the application", async () => {
   const attacker = hostile();
   for (let i = 0; i < 2000; i++) {
-    if (attacker.closedWith !== undefined) break;
-    attacker.send(frame(FRAME.RESET_STREAM, [4 * i + 2, 0, 0]));
+    attacker.send(frame(FRAME.RESET_STREAM, [4 * i + 2, 0, i % 2]));
+    attacker.acknowledge();
+    attacker.wait(1);
   }
-  // One-way streams that are reset are over at once; without a limit the peer could go on like this for ever.
-  assert.equal(attacker.closedWith, TRANSPORT_ERROR.STREAM_LIMIT_ERROR);
-  assert.ok(attacker.victim.stats().streams <= 128);
+  assert.equal(attacker.victim.closeInfo, undefined);
+  attacker.send(frame(FRAME.APPLICATION_CLOSE, [0, 0]));
+  let accepted = 0;
+  for await (const stream of attacker.victim.incomingStreams()) accepted += stream.receives ? 1 : 0;
+  assert.equal(accepted, 256);
 });
 
 test("a peer that opens 128 streams and says one byte on each holds little and ends by idleness (§21.6)", () => {
@@ -191,12 +194,12 @@ function almostFrames(random: SeededRandom): Uint8Array {
   return concat(...frames);
 }
 
-test("20,000 sequences of almost right frames: no crash, one close each at most", async () => {
+test("4,000 sequences of almost right frames: no crash, one close each at most", async () => {
   await withSeeds(1, (seed) => {
     const random = new SeededRandom(seed);
     const world = new ChannelWorld({ seed });
     let attacker = new HostileClient(world);
-    for (let i = 0; i < 20_000; i++) {
+    for (let i = 0; i < 4_000; i++) {
       if (attacker.closedWith !== undefined || attacker.victim.closeInfo) {
         world.clock.runUntil(() => false, 2_000);
         attacker = new HostileClient(world);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { KeyPair } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { trafficKeys } from "#transport/keys.js";
 import type { NoiseResult } from "#transport/noiseState.js";
@@ -7,14 +8,22 @@ import { PacketProtection } from "#transport/packet.js";
 import { Rekey } from "#transport/rekey.js";
 import { EpochUse, REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
 import { encodeRekeyMessage, RekeyReader } from "#transport/rekeyMessages.js";
+import { decodeDatagram, type LoggedSecret, parseKeyLog } from "../../tools/decodeDatagram.js";
 import { GOOD_LINK, TERRIBLE_LINK } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { withSeeds } from "../simulation/seeds.js";
-import { ChannelWorld, type WorldOptions } from "../support/channel.js";
+import { ChannelWorld, CLIENT, SERVER, type WorldOptions } from "../support/channel.js";
 import { transfer } from "../support/streams.js";
 
 /** Both ends of the rekey machine without packets: what one takes out is given to the other. */
-function machines(options: { readonly serverPsk?: Uint8Array; readonly limits?: Partial<RekeyLimits> } = {}) {
+function machines(
+  options: {
+    readonly serverPsk?: Uint8Array;
+    readonly serverExporter?: Uint8Array;
+    readonly serverKey?: KeyPair;
+    readonly limits?: Partial<RekeyLimits>;
+  } = {},
+) {
   const crypto = nativeCrypto;
   const random = new SeededRandom(31).bytes;
   const client = crypto.x25519KeyPair(random(32));
@@ -30,10 +39,11 @@ function machines(options: { readonly serverPsk?: Uint8Array; readonly limits?: 
     const protection = new PacketProtection({ keys, remoteCid: new Uint8Array(8), random });
     const rekey = new Rekey({
       ...{ crypto, random, role, protection, now: 0 },
-      own: role === "initiator" ? client : server,
+      own: role === "initiator" ? client : (options.serverKey ?? server),
       peerStatic: role === "initiator" ? server.public : client.public,
       psk: role === "initiator" ? psk : (options.serverPsk ?? psk),
-      ...{ handshakeHash: base.handshakeHash, exporter: noise().exporter },
+      handshakeHash: base.handshakeHash,
+      exporter: (role === "responder" && options.serverExporter) || noise().exporter,
       limits: { ...REKEY_LIMITS, ...options.limits },
     });
     return { protection, rekey };
@@ -191,6 +201,47 @@ test("at the hard limit only keys leave; thirty seconds later the connection end
   assert.throws(() => responder.rekey.tick(31_000), { code: "EPOCH_STUCK" });
 });
 
+/** An active thief in the server's place at the next rekey. */
+function thief(options: Parameters<typeof machines>[0]): void {
+  const { initiator, responder } = machines(options);
+  initiator.rekey.request();
+  const first = initiator.rekey.takeCrypto() ?? EMPTY;
+  // He cannot even read the question without the static key; with it he still lacks the other lock.
+  responder.rekey.onCrypto(first);
+  initiator.rekey.onCrypto(responder.rekey.takeCrypto() ?? EMPTY);
+}
+
+test("two locks: neither the channel's secrets nor the bond and the static keys alone survive a rekey", () => {
+  const random = new SeededRandom(32).bytes;
+  const healed = { code: "KEY_UPDATE_ERROR" };
+  assert.throws(
+    () => thief({ serverKey: nativeCrypto.x25519KeyPair(random(32)) }),
+    healed,
+    "session keys, exporter, psk",
+  );
+  assert.throws(() => thief({ serverExporter: random(32) }), healed, "static keys and psk");
+  assert.throws(() => thief({ serverPsk: random(32) }), healed, "static keys and exporter");
+  assert.doesNotThrow(() => thief({}), "all of them: that is not a thief but the peer");
+});
+
+test("a late packet of the old epoch opens until three probe timeouts have passed, not after", () => {
+  for (const [at, opens] of [
+    [24.9, true],
+    [25, false],
+  ] as const) {
+    const { initiator, responder } = machines();
+    const late = new Uint8Array(60);
+    initiator.protection.seal(late, 0, 31, 0);
+    initiator.rekey.request();
+    responder.rekey.onCrypto(initiator.rekey.takeCrypto() ?? EMPTY);
+    initiator.rekey.onCrypto(responder.rekey.takeCrypto() ?? EMPTY);
+    responder.rekey.onPacketOpened(1, 100, 10, 5);
+    responder.rekey.tick(at);
+    assert.equal(responder.protection.open(late) !== undefined, opens, `${at}`);
+    assert.equal(responder.protection.drops.epoch, opens ? 0 : 1);
+  }
+});
+
 async function connected(options: Omit<WorldOptions, "endpoint"> & { readonly limits?: Partial<RekeyLimits> }) {
   const rekeyLimits = { ...REKEY_LIMITS, ...options.limits };
   const world = new ChannelWorld({ ...options, endpoint: { rekeyLimits, keepAlive: true } });
@@ -278,4 +329,101 @@ test("without fresh keys the server stops sending at the hard limit and then say
     String(codes),
   );
   assert.ok(client.stats().packetsSent < 400);
+});
+
+const STEPS: Readonly<Record<string, (from: string, epoch: number) => boolean>> = {
+  "message 1": (from, epoch) => from === CLIENT.host && epoch === 0,
+  "message 2": (from, epoch) => from === SERVER.host && epoch === 0,
+  "the client's first packet of the new epoch": (from, epoch) => from === CLIENT.host && epoch === 1,
+  "the server's first packet of the new epoch": (from, epoch) => from === SERVER.host && epoch === 1,
+};
+
+for (const [name, isStep] of Object.entries(STEPS))
+  test(`a rekey survives the loss of ${name}, up to five times in a row`, async () => {
+    for (let losses = 0; losses <= 5; losses++) {
+      const { world, client, server } = await connected({ seed: 46 + losses });
+      await world.clock.runUntilAsync(() => false, 100);
+      let left = losses;
+      world.network.tap = (bytes, from) => {
+        if (left === 0 || !isStep(from.host, ((bytes[0] ?? 0) >> 4) & 3)) return [bytes];
+        left--;
+        return [];
+      };
+      assert.deepEqual(await world.until(client.rekey()), { epoch: 1 });
+      assert.equal(left, 0);
+      await world.clock.runUntilAsync(() => server.stats().epoch === 1, 10_000);
+      assert.deepEqual(await world.until(transfer(client, server, Uint8Array.of(1))), Uint8Array.of(1));
+    }
+  });
+
+test("a hundred packets of the old epoch that arrive after the new one are read all the same", async () => {
+  const { world, client, server } = await connected({ seed: 47 });
+  // A window that has room for all of them.
+  await world.until(transfer(client, server, new Uint8Array(2 * 1024 * 1024)));
+  await world.clock.runUntilAsync(() => false, 100);
+  const held: Uint8Array[] = [];
+  let hold = true;
+  world.network.tap = (bytes, from) => {
+    // Large packets of epoch 0 wait until the client sends in epoch 1; the small ones carry the rekey.
+    if (hold && from.host === CLIENT.host && (bytes[0] ?? 0) >> 4 === 4 && bytes.length > 1000 && held.length < 100) {
+      held.push(bytes);
+      return [];
+    }
+    return [bytes];
+  };
+  const seen: number[] = [];
+  void (async () => {
+    for await (const bytes of server.datagrams()) seen.push(bytes[0] ?? 0);
+  })();
+  for (let i = 0; i < 100; i++) {
+    client.sendDatagram(new Uint8Array(1100).fill(i));
+    await world.clock.runUntilAsync(() => held.length > i, 5);
+  }
+  const count = held.length;
+  assert.equal(count, 100);
+  await world.until(client.rekey());
+  hold = false;
+  for (const bytes of held) world.network.inject(bytes, CLIENT, SERVER);
+  await world.clock.runUntilAsync(() => seen.length === count, 20);
+  assert.equal(seen.length, count);
+  assert.equal(server.closeInfo, undefined);
+});
+
+test("rekeying goes on while the window is shut, and ends with the connection", async () => {
+  const { world, client, server } = await connected({ seed: 48 });
+  const stream = await client.openStream();
+  void stream.write(new Uint8Array(3 * 1024 * 1024)).catch(() => {});
+  await world.clock.runUntilAsync(() => false, 2_000);
+  const before = client.stats().bytesSent;
+  assert.deepEqual(await world.until(client.rekey()), { epoch: 1 });
+  assert.ok(client.stats().bytesSent - before < 5_000, "the application does not read, so nothing else moves");
+  await world.clock.runUntilAsync(() => false, 1_000);
+  const rekey = client.rekey();
+  client.abort("enough");
+  await assert.rejects(world.until(rekey), { code: "CLOSED" });
+  assert.equal((await world.until(server.closed)).error, undefined);
+});
+
+test("who has stolen the keys of one epoch reads that epoch, and nothing after the next rekey", async () => {
+  const lines: string[] = [];
+  const world = new ChannelWorld({ seed: 49, endpoint: { keyLog: (line) => lines.push(line) } });
+  const wire: Uint8Array[] = [];
+  world.network.tap = (bytes) => {
+    wire.push(bytes);
+    return [bytes];
+  };
+  const { client, server } = await world.connected();
+  await world.until(transfer(client, server, world.random.bytes(3000)));
+  const stolen = parseKeyLog(lines.join("\n"));
+  await world.until(client.rekey());
+  const rekeyed = wire.length;
+  await world.until(transfer(client, server, world.random.bytes(3000)));
+  const reads = (bytes: Uint8Array, secrets: readonly LoggedSecret[]): boolean =>
+    decodeDatagram(bytes, nativeCrypto, secrets).length > 1;
+  const data = wire.slice(2);
+  assert.ok(data.slice(0, 3).every((bytes) => reads(bytes, stolen)));
+  const after = wire.slice(rekeyed);
+  assert.ok(after.length > 3);
+  assert.ok(after.every((bytes) => !reads(bytes, stolen)));
+  assert.ok(after.every((bytes) => reads(bytes, parseKeyLog(lines.join("\n")))));
 });

@@ -157,7 +157,7 @@ const RECEIVE_EVENTS: Readonly<Record<string, (side: ReceiveSide) => void>> = {
 
 const RECEIVE_TABLE = `
 open           with data      complete       size known     reset          reset          FLOW_CONTROL   stopped        open
-with data      with data      complete       complete       reset          complete       FLOW_CONTROL   stopped        open
+with data      with data      complete       complete       reset          reset          FLOW_CONTROL   stopped        open
 size known     complete       FINAL_SIZE     size known     reset          FINAL_SIZE     FINAL_SIZE     stopped, over  size known
 complete       complete       complete       FINAL_SIZE     FINAL_SIZE     complete       FINAL_SIZE     stopped, over  ended
 ended          ended          ended          FINAL_SIZE     FINAL_SIZE     ended          FINAL_SIZE     stopped, over  ended

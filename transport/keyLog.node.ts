@@ -1,0 +1,11 @@
+import { appendFileSync, writeFileSync } from "node:fs";
+
+/**
+ * Appends the secrets of every epoch to `path`, for a dissector. Whoever has that file reads everything, so it is never on by
+ * itself: the caller asks for it, and `warn` gets a sentence that the user must see.
+ */
+export function keyLogInto(path: string, warn: (message: string) => void): (line: string) => void {
+  writeFileSync(path, "", { flag: "a", mode: 0o600 });
+  warn(`The keys of every connection are written to ${path}. Whoever can read that file can read all traffic.`);
+  return (line) => appendFileSync(path, `${line}\n`);
+}
