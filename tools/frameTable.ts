@@ -43,6 +43,12 @@ export const FRAME_TABLE: readonly FrameRow[] = [
   { type: FRAME.APPLICATION_CLOSE, name: "APPLICATION_CLOSE", fields: [...numbers("code"), ["reason", "counted"]] },
   { type: FRAME.DATAGRAM, name: "DATAGRAM", fields: [["data", "rest"]] },
   { type: FRAME.DATAGRAM_WITH_LENGTH, name: "DATAGRAM", fields: [["data", "counted"]] },
+  { type: FRAME.IMMEDIATE_ACK, name: "IMMEDIATE_ACK", fields: [] },
+  {
+    type: FRAME.ACK_FREQUENCY,
+    name: "ACK_FREQUENCY",
+    fields: numbers("sequence", "threshold", "max delay", "reordering"),
+  },
   { type: FRAME.REKEY_REQUEST, name: "REKEY_REQUEST", fields: numbers("epoch") },
 ];
 

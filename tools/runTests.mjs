@@ -21,7 +21,11 @@ if (files.length === 0) {
   process.exit(1);
 }
 const concurrency = Math.max(2, availableParallelism());
-const run = spawnSync(process.execPath, ["--test", "--test-timeout=150000", `--test-concurrency=${concurrency}`, ...files], {
-  stdio: "inherit",
-});
+const run = spawnSync(
+  process.execPath,
+  ["--test", "--test-timeout=150000", `--test-concurrency=${concurrency}`, ...files],
+  {
+    stdio: "inherit",
+  },
+);
 process.exit(run.status ?? 1);

@@ -1,23 +1,16 @@
 import type { Instant } from "#kernel/ports.js";
 import { type Range, RangeSet } from "#kernel/rangeSet.js";
+import type { AckFrequency } from "./frames.js";
 
 const MAX_RANGES = 64;
 /** Acknowledge often while the sender's window is small, then seldom: an ACK costs as much to seal as a small packet. */
 const EAGER_PACKETS = 100;
 const EAGER_EVERY = 2;
 const LAZY_EVERY = 10;
+const MAX_EVERY = 64;
+const MAX_REORDERING = 256;
 /** Large packets fill the sender's window, and our socket's buffer, long before ten of them have come. */
 const MAX_UNACKNOWLEDGED_BYTES = 100_000;
-
-/** What the peer asked for with ACK_FREQUENCY (draft-ietf-quic-ack-frequency). */
-export interface AckFrequency {
-  readonly sequence: number;
-  /** So many ack-eliciting packets may stay unacknowledged. */
-  readonly threshold: number;
-  readonly maxDelayMs: number;
-  /** A gap is worth an immediate ACK when it is this far behind the newest packet; 0: never. */
-  readonly reordering: number;
-}
 
 /** Which packets arrived and when to say so: RFC 9000 §13.2. */
 export class Acknowledgements {
@@ -67,10 +60,11 @@ export class Acknowledgements {
     this.#largestEliciting = Math.max(this.#largestEliciting, number);
   }
 
-  /** The newest wish counts; an older one that comes late does not. */
+  /** The newest wish counts, within bounds; an older one that comes late does not. */
   onFrequency(frequency: AckFrequency): void {
     if (this.#frequency && frequency.sequence <= this.#frequency.sequence) return;
-    this.#frequency = frequency;
+    const threshold = Math.min(Math.max(frequency.threshold, 1), MAX_EVERY);
+    this.#frequency = { ...frequency, threshold, reordering: Math.min(frequency.reordering, MAX_REORDERING) };
   }
 
   /** An IMMEDIATE answer is wanted (path frames, probes). */
@@ -108,7 +102,7 @@ export class Acknowledgements {
 
   #delayMs(smoothedRtt: number): number {
     const wanted = this.#frequency?.maxDelayMs ?? Math.max(1, smoothedRtt / 4);
-    return Math.min(this.#maxDelayMs, wanted);
+    return Math.min(this.#maxDelayMs, Math.max(wanted, 1));
   }
 
   /** RFC 9000 §13.2.1: out of order, or just after a gap, the sender must hear at once, unless it said that it reorders. */

@@ -18,7 +18,7 @@ const PROBE_RTT_MS = 200;
 const PROBE_WAIT_MS = 2000;
 const PROBE_WAIT_SPREAD_MS = 1000;
 /** A Reno flow beside us would be back after so many rounds. */
-const MAX_PROBE_ROUNDS = 63;
+const MAX_PROBE_ROUNDS = 32;
 const MIN_WINDOW_PACKETS = 4;
 
 type State = "startup" | "drain" | "down" | "cruise" | "refill" | "up" | "probeRtt";

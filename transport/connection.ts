@@ -10,11 +10,13 @@ import type { DatagramPool } from "./datagramPool.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
+import { BASE_DATAGRAM, PathMtu } from "./mtu.js";
 import { DATA_OVERHEAD, type PacketProtection } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
+import type { SentPacket } from "./sentPacket.js";
 import type { SpareCids } from "./spareCids.js";
 import type { Stream } from "./stream.js";
 
@@ -31,7 +33,7 @@ export interface ConnectionOptions {
   /** Send nothing, not even the end, before `release`: the first packet tells the peer that we are ready for good. */
   readonly held?: boolean;
   readonly initialRttMs?: number | undefined;
-  /** UDP payload bytes of a full packet, 1200 to 65507. */
+  /** The largest UDP payload that the interface takes whole, 1200 to 65507: packets grow up to it by probing. */
   readonly maxDatagram?: number;
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
@@ -76,6 +78,8 @@ export class Connection {
       onCrypto: (bytes) => options.rekey.onCrypto(bytes),
       onRekeyRequest: (epoch) => options.rekey.onRekeyRequest(epoch),
       onClose: (frame, now) => this.#closing.onPeerClose(frame, now, this.#pto),
+      onDelivery: (acked, now) => this.#onDelivery(acked, now),
+      onLoss: (lost, now) => this.#onLoss(lost, now),
       maxDatagramFrame: options.local.maxDatagram,
       log: options.log,
     });
@@ -83,7 +87,6 @@ export class Connection {
     this.#idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
     this.#sender = new PacketSender(this.#parts, this.#writer, {
       ...options,
-      maxDatagram: this.#maxDatagram,
       onElicitingSent: (now) => this.#idle.onElicitingSent(now),
     });
     this.#confirmed = options.role === "initiator";
@@ -112,7 +115,7 @@ export class Connection {
 
   /** Largest datagram payload `sendDatagram` takes; 0 when the peer takes none. */
   get maxDatagramSize(): number {
-    return Math.max(0, Math.min(this.#options.peer.maxDatagram, this.#maxDatagram - DATA_OVERHEAD - 8));
+    return Math.max(0, Math.min(this.#options.peer.maxDatagram, this.#parts.mtu.current - DATA_OVERHEAD - 8));
   }
 
   /** Takes one UDP datagram. True when it was authentic. */
@@ -147,10 +150,7 @@ export class Connection {
       return;
     }
     if (this.#keepAlive && now >= this.#idle.keepAliveAt) this.#parts.due.ping = true;
-    for (const packet of this.#parts.recovery.onTimeout(now)) {
-      this.#writer.onLost(packet.frames);
-      this.#options.log?.packetLost(packet.number, now);
-    }
+    this.#onLoss(this.#parts.recovery.onTimeout(now), now);
     try {
       this.#options.rekey.tick(now);
       this.#syncRekey();
@@ -181,7 +181,7 @@ export class Connection {
     if (this.#held) return undefined;
     if (!this.#confirmed) return undefined;
     if (this.#closing.open) {
-      const datagram = this.#sender.pathDatagram(now) ?? this.#sender.dataDatagram(now);
+      const datagram = this.#sender.pathDatagram(now) ?? this.#sender.mtuProbe(now) ?? this.#sender.dataDatagram(now);
       if (this.#parts.path.takeSuspect()) this.#events.push({ type: "suspect" });
       return datagram;
     }
@@ -276,6 +276,7 @@ export class Connection {
       ...this.#sender.sent,
       rttMs: rtt.smoothed,
       window: congestion.window,
+      packetSize: this.#parts.mtu.current,
       bytesInFlight: recovery.bytesInFlight,
       packetsLost: recovery.lostPackets,
       spuriousLosses: recovery.spuriousLosses,
@@ -329,10 +330,37 @@ export class Connection {
     this.#parts.cids.onMoved();
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;
-    const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, this.#maxDatagram);
+    const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);
+    this.#parts.mtu = new PathMtu(this.#maxDatagram);
+    this.#parts.pacer.setMaxDatagram(BASE_DATAGRAM);
     this.#parts.congestion = fresh;
     this.#parts.recovery.replaceController(fresh);
   };
+
+  #onDelivery(acked: readonly SentPacket[], now: Instant): void {
+    const { mtu } = this.#parts;
+    for (const { size, probe } of acked) {
+      mtu.onAcked(size);
+      if (probe && mtu.onProbeAcked(size, now)) this.#onPacketSize();
+    }
+    this.#sender.onWindowChange();
+  }
+
+  #onLoss(lost: readonly SentPacket[], now: Instant): void {
+    const { mtu, rtt } = this.#parts;
+    for (const { number, frames, size, probe } of lost) {
+      this.#writer.onLost(frames);
+      this.#options.log?.packetLost(number, now);
+      if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
+    }
+    if (mtu.onLost(lost, now)) this.#onPacketSize();
+  }
+
+  #onPacketSize(): void {
+    const { mtu, congestion, pacer } = this.#parts;
+    congestion.setMaxDatagram(mtu.current);
+    pacer.setMaxDatagram(mtu.current);
+  }
 
   #onStreamChange(stream: Stream): void {
     const { receiveWindow, due, streams } = this.#parts;

@@ -18,6 +18,8 @@ export type ConnectionEvent =
 export interface ConnectionStats {
   readonly rttMs: number;
   readonly window: number;
+  /** UDP payload bytes of a full packet. */
+  readonly packetSize: number;
   readonly bytesInFlight: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;

@@ -3,9 +3,10 @@ import type { ConnectionEvent } from "./connectionEvents.js";
 import type { ConnectionLog } from "./connectionLog.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import type { AckFrame, CloseFrame, FrameSink } from "./frames.js";
+import type { AckFrame, AckFrequency, CloseFrame, FrameSink } from "./frames.js";
 import type { PacketWriter } from "./packetWriter.js";
 import type { ReceiveSide } from "./receiveSide.js";
+import type { SentPacket } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
 
 const MAX_PATH_RESPONSES = 4;
@@ -15,6 +16,8 @@ export interface FrameHooks {
   onCrypto(bytes: Uint8Array): void;
   onRekeyRequest(epoch: number): void;
   onClose(frame: CloseFrame, now: Instant): void;
+  onDelivery(acked: readonly SentPacket[], now: Instant): void;
+  onLoss(lost: readonly SentPacket[], now: Instant): void;
   readonly maxDatagramFrame: number;
   readonly log: ConnectionLog | undefined;
 }
@@ -29,6 +32,7 @@ export class ConnectionFrames implements FrameSink {
   readonly #readable = new Set<Stream>();
   #from: Address = { host: "", port: 0 };
   #now: Instant = 0;
+  #ackNow = false;
   #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
 
   constructor(parts: ConnectionParts, writer: PacketWriter, events: ConnectionEvent[], hooks: FrameHooks) {
@@ -49,6 +53,8 @@ export class ConnectionFrames implements FrameSink {
       this.#events.push({ type: "stream", stream });
     for (const stream of this.#readable) this.#events.push({ type: "readable", stream });
     this.#readable.clear();
+    if (this.#ackNow) this.#parts.acks.expedite(now);
+    this.#ackNow = false;
     if (this.#moved) {
       onPathMoved(this.#moved.sameHost);
       this.#events.push({ type: "path", address: this.#moved.address });
@@ -60,12 +66,10 @@ export class ConnectionFrames implements FrameSink {
 
   onAck(frame: AckFrame): void {
     const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
-    for (const packet of lost) {
-      this.#writer.onLost(packet.frames);
-      this.#hooks.log?.packetLost(packet.number, this.#now);
-    }
     for (const packet of late) this.#writer.onAcked(packet.frames);
     for (const packet of acked) this.#writer.onAcked(packet.frames);
+    this.#hooks.onDelivery(acked, this.#now);
+    this.#hooks.onLoss(lost, this.#now);
   }
 
   onStream(id: number, offset: number, data: Uint8Array, fin: boolean): void {
@@ -119,6 +123,14 @@ export class ConnectionFrames implements FrameSink {
 
   onRekeyRequest(epoch: number): void {
     this.#hooks.onRekeyRequest(epoch);
+  }
+
+  onImmediateAck(): void {
+    this.#ackNow = true;
+  }
+
+  onAckFrequency(frequency: AckFrequency): void {
+    this.#parts.acks.onFrequency(frequency);
   }
 
   onPathChallenge(token: Uint8Array): void {

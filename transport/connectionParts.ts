@@ -5,6 +5,8 @@ import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./con
 import { CryptoStream } from "./cryptoStream.js";
 import { DatagramQueue } from "./datagramQueue.js";
 import { ReceiveWindow, SendCredit } from "./flowControl.js";
+import type { AckFrequency } from "./frames.js";
+import { BASE_DATAGRAM, PathMtu } from "./mtu.js";
 import { Pacer } from "./pacer.js";
 import type { TransportParameters } from "./params.js";
 import { PathValidation } from "./pathValidation.js";
@@ -36,7 +38,14 @@ export interface ConnectionParts {
   readonly path: PathValidation;
   readonly cids: SpareCids;
   /** Small things to say in the next packet. */
-  readonly due: { ping: boolean; maxData: boolean; rekeyRequest: number | undefined; pathResponses: PathResponse[] };
+  readonly due: {
+    ping: boolean;
+    maxData: boolean;
+    rekeyRequest: number | undefined;
+    ackFrequency: AckFrequency | undefined;
+    pathResponses: PathResponse[];
+  };
+  mtu: PathMtu;
 }
 
 export interface PathResponse {
@@ -51,6 +60,7 @@ export function createParts(input: {
   readonly path: Address;
   readonly random: RandomSource;
   readonly cids: SpareCids;
+  /** The largest that interface and peer allow; packets start smaller. */
   readonly maxDatagram: number;
   readonly congestion?: ControllerName;
   readonly initialRttMs?: number | undefined;
@@ -59,7 +69,7 @@ export function createParts(input: {
 }): ConnectionParts {
   const { local, peer, maxDatagram } = input;
   const rtt = new RttEstimator(input.initialRttMs);
-  const congestion = createController(input.congestion ?? DEFAULT_CONTROLLER, maxDatagram);
+  const congestion = createController(input.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);
   const streams = new StreamTable(
     input.initiator,
     {
@@ -79,7 +89,7 @@ export function createParts(input: {
   return {
     rtt,
     congestion,
-    pacer: new Pacer(maxDatagram),
+    pacer: new Pacer(BASE_DATAGRAM),
     recovery: new Recovery(rtt, congestion, peer.maxAckDelayMs),
     acks: new Acknowledgements(local.maxAckDelayMs),
     streams,
@@ -91,6 +101,7 @@ export function createParts(input: {
     crypto: new CryptoStream(),
     path: new PathValidation(input.path, input.random),
     cids: input.cids,
-    due: { ping: false, maxData: false, rekeyRequest: undefined, pathResponses: [] },
+    due: { ping: false, maxData: false, rekeyRequest: undefined, ackFrequency: undefined, pathResponses: [] },
+    mtu: new PathMtu(maxDatagram),
   };
 }

@@ -1,5 +1,5 @@
 import { toHex } from "#kernel/bytes.js";
-import { type AckFrame, type CloseFrame, FRAME, type FrameSink, parseFrames } from "./frames.js";
+import { type AckFrame, type AckFrequency, type CloseFrame, FRAME, type FrameSink, parseFrames } from "./frames.js";
 
 /** One frame in words: its name as qlog writes it, and its fields. */
 export interface DescribedFrame {
@@ -87,6 +87,19 @@ class Describer implements FrameSink {
 
   onDatagram(data: Uint8Array): void {
     this.#add("datagram", { length: data.length });
+  }
+
+  onImmediateAck(): void {
+    this.#add("immediate_ack", {});
+  }
+
+  onAckFrequency({ sequence, threshold, maxDelayMs, reordering }: AckFrequency): void {
+    this.#add("ack_frequency", {
+      sequence_number: sequence,
+      ack_eliciting_threshold: threshold,
+      requested_max_ack_delay: maxDelayMs,
+      reordering_threshold: reordering,
+    });
   }
 
   onRekeyRequest(epoch: number): void {

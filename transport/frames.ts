@@ -25,8 +25,10 @@ export const FRAME = {
   PATH_RESPONSE: 0x1b,
   CONNECTION_CLOSE: 0x1c,
   APPLICATION_CLOSE: 0x1d,
+  IMMEDIATE_ACK: 0x1f,
   DATAGRAM: 0x30,
   DATAGRAM_WITH_LENGTH: 0x31,
+  ACK_FREQUENCY: 0xaf,
   REKEY_REQUEST: 0x0840,
 } as const;
 
@@ -42,6 +44,16 @@ export interface AckFrame {
   readonly largest: number;
   readonly delayMs: number;
   readonly ranges: readonly number[];
+}
+
+/** How the sender wants its packets acknowledged: ACK_FREQUENCY (draft-ietf-quic-ack-frequency). */
+export interface AckFrequency {
+  readonly sequence: number;
+  /** So many ack-eliciting packets may stay unacknowledged. */
+  readonly threshold: number;
+  readonly maxDelayMs: number;
+  /** A gap is worth an immediate ACK when it is this far behind the newest packet; 0: never. */
+  readonly reordering: number;
 }
 
 /** Whether an ACK's ranges hold this number. */
@@ -73,6 +85,8 @@ export interface FrameSink {
   onClose(frame: CloseFrame): void;
   onDatagram(data: Uint8Array): void;
   onRekeyRequest(epoch: number): void;
+  onImmediateAck(): void;
+  onAckFrequency(frequency: AckFrequency): void;
 }
 
 /** Reads every frame of a decrypted payload. True when one of them elicits an ACK. Throws TransportError. */
@@ -156,6 +170,10 @@ function parseControl(type: number, reader: ByteReader, sink: FrameSink): void {
       return sink.onDatagram(reader.take(reader.remaining));
     case FRAME.DATAGRAM_WITH_LENGTH:
       return sink.onDatagram(reader.take(reader.varint()));
+    case FRAME.IMMEDIATE_ACK:
+      return sink.onImmediateAck();
+    case FRAME.ACK_FREQUENCY:
+      return sink.onAckFrequency(parseAckFrequency(reader));
     case FRAME.REKEY_REQUEST:
       return sink.onRekeyRequest(reader.varint());
     default:
@@ -185,6 +203,16 @@ function parseAck(reader: ByteReader): AckFrame {
     ranges.push(start, end);
   }
   return { largest, delayMs, ranges };
+}
+
+function parseAckFrequency(reader: ByteReader): AckFrequency {
+  const [sequence, threshold, maxDelayUs, reordering] = [
+    reader.varint(),
+    reader.varint(),
+    reader.varint(),
+    reader.varint(),
+  ];
+  return { sequence, threshold, maxDelayMs: maxDelayUs / 1000, reordering };
 }
 
 function parseClose(type: number, reader: ByteReader): CloseFrame {

@@ -1,16 +1,23 @@
-import { type Address, type Instant, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
+import { type Address, type Instant, type OutgoingDatagram, type RandomSource, sameAddress } from "#kernel/ports.js";
 import { ByteWriter } from "#kernel/varint.js";
 import type { ConnectionLog } from "./connectionLog.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import type { DatagramPool } from "./datagramPool.js";
-import { type CloseFrame, FRAME, writeClose } from "./frames.js";
+import { type AckFrequency, type CloseFrame, FRAME, writeClose } from "./frames.js";
+import { BASE_DATAGRAM } from "./mtu.js";
 import { DATA_HEADER, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
 import type { PacketWriter } from "./packetWriter.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
 import type { SentFrame } from "./sentPacket.js";
 
-const PATH_DATAGRAM = 1200;
+const PATH_DATAGRAM = BASE_DATAGRAM;
+/** When so many probe timeouts have passed, large packets may be what does not get through. */
+const SMALL_PROBES_AFTER = 2;
+/** The first packet number is left out among so many; the next ones among twice as many each (RFC 9000 §21.4). */
+const FIRST_SKIP = 256;
+const RAREST_SKIP = 128 * 1024;
+const NO_FRAMES: readonly SentFrame[] = [];
 /** An application that pauses for less than this was only taking breath between two writes. */
 const PAUSE_MS = 1;
 /** RFC 9000 §13.2.4: now and then an ACK asks to be acknowledged itself, so that old ranges can be forgotten. */
@@ -20,7 +27,7 @@ export interface PacketSenderOptions {
   readonly protection: PacketProtection;
   readonly rekey: Rekey;
   readonly peer: TransportParameters;
-  readonly maxDatagram: number;
+  readonly random: RandomSource;
   readonly pool: DatagramPool;
   readonly log?: ConnectionLog | undefined;
   readonly onElicitingSent: (now: Instant) => void;
@@ -35,6 +42,9 @@ export class PacketSender {
   /** When the pacer lets the next packet go. */
   pacedUntil: Instant | undefined;
   #nextNumber = 0;
+  #skipPeriod = FIRST_SKIP;
+  #skipAt: number;
+  #frequency: AckFrequency = { sequence: 0, threshold: 10, maxDelayMs: 25, reordering: 1 };
   #ackOnly = 0;
   /** Since when there was nothing to send. */
   #idleSince: Instant | undefined;
@@ -44,6 +54,7 @@ export class PacketSender {
     this.#parts = parts;
     this.#writer = writer;
     this.#options = options;
+    this.#skipAt = this.#drawSkip();
   }
 
   /** The next packet that acknowledges, probes or carries something; undefined when there is nothing, or it must wait. */
@@ -63,7 +74,8 @@ export class PacketSender {
     }
     const ackDue = acks.dueAt !== undefined && acks.dueAt <= now;
     if (!(mayElicit && work) && !ackDue) return undefined;
-    const out = this.#begin(this.#options.maxDatagram);
+    const size = recovery.ptoCount >= SMALL_PROBES_AFTER ? BASE_DATAGRAM : this.#parts.mtu.current;
+    const out = this.#begin(size);
     const frames: SentFrame[] = [];
     if (acks.pending) this.#writer.writeAck(out, frames, now);
     const before = out.offset;
@@ -73,6 +85,49 @@ export class PacketSender {
     if (eliciting) this.#ackOnly = 0;
     if (out.offset === DATA_HEADER) return undefined;
     return this.#seal(out, eliciting ? frames : undefined, this.#parts.path.current, now);
+  }
+
+  /** A packet that asks whether its size gets through: RFC 8899 §4.1. Only while there is data worth larger packets. */
+  mtuProbe(now: Instant): OutgoingDatagram | undefined {
+    const { mtu, rtt, path, recovery, congestion } = this.#parts;
+    if (!rtt.hasSample || !this.#writer.hasStreamData || this.#options.rekey.restricted) return undefined;
+    if (recovery.bytesInFlight >= congestion.window) return undefined;
+    const size = mtu.probeDue(now);
+    if (size === undefined) return undefined;
+    const out = this.#begin(size);
+    out.u8(FRAME.PING);
+    out.u8(FRAME.IMMEDIATE_ACK);
+    out.pad(out.end);
+    mtu.onProbeSent(size);
+    return this.#seal(out, NO_FRAMES, path.current, now, true);
+  }
+
+  /** Tells the peer how often we want to hear of arrivals: the larger the flight, the less often. */
+  onWindowChange(): void {
+    const { congestion, mtu, recovery, rtt, due } = this.#parts;
+    const packets = congestion.window / mtu.current;
+    const old = this.#frequency;
+    // Not back and forth at a border: a smaller window must be much smaller.
+    const threshold = Math.max(ackEvery(packets), Math.min(old.threshold, ackEvery(1.5 * packets)));
+    const reordering = recovery.packetThreshold > 3 ? recovery.packetThreshold : 1;
+    if (threshold === old.threshold && reordering === old.reordering) return;
+    const maxDelayMs = Math.min(Math.max(1, rtt.smoothed / 4), this.#options.peer.maxAckDelayMs);
+    this.#frequency = { sequence: old.sequence + 1, threshold, maxDelayMs, reordering };
+    due.ackFrequency = this.#frequency;
+  }
+
+  #takeNumber(): number {
+    if (this.#nextNumber >= this.#skipAt) {
+      this.#parts.recovery.onNumberSkipped(this.#nextNumber++);
+      this.#skipPeriod = Math.min(this.#skipPeriod * 2, RAREST_SKIP);
+      this.#skipAt = this.#nextNumber + this.#drawSkip();
+    }
+    return this.#nextNumber++;
+  }
+
+  #drawSkip(): number {
+    const [high = 0, middle = 0, low = 0] = this.#options.random(3);
+    return 1 + (((high << 16) | (middle << 8) | low) % this.#skipPeriod);
   }
 
   /** RFC 9002 §6.2.4: a probe carries what is oldest, in case it was lost, or a PING. */
@@ -95,7 +150,7 @@ export class PacketSender {
   }
 
   #pathFrame(type: number, token: Uint8Array, to: Address, room: number, now: Instant): OutgoingDatagram {
-    const out = this.#begin(Math.min(PATH_DATAGRAM, this.#options.maxDatagram));
+    const out = this.#begin(PATH_DATAGRAM);
     out.u8(type);
     out.put(token);
     // RFC 9000 §8.2.1: padded, so that the path is proved for full packets too, as far as the address may be answered.
@@ -130,7 +185,7 @@ export class PacketSender {
   ): OutgoingDatagram {
     // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset.
     out.pad(MIN_PACKET - TAG);
-    const number = this.#nextNumber++;
+    const number = this.#takeNumber();
     const { protection, pool, log } = this.#options;
     if (log) {
       const payload = out.bytes.subarray(DATA_HEADER, out.offset);
@@ -152,4 +207,11 @@ export class PacketSender {
     }
     return { bytes: out.bytes.subarray(0, size), to };
   }
+}
+
+/** One ACK for so many packets of a window. */
+function ackEvery(packets: number): number {
+  if (packets > 512) return 32;
+  if (packets > 128) return 16;
+  return packets > 32 ? 10 : 4;
 }

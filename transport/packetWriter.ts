@@ -2,6 +2,7 @@ import type { Instant } from "#kernel/ports.js";
 import { type ByteWriter, varintLength } from "#kernel/varint.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { FRAME, numbersLength, streamHeaderLength, writeAck, writeNumbers, writeStreamHeader } from "./frames.js";
+import { DATA_OVERHEAD } from "./packet.js";
 import type { SentFrame } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
 
@@ -39,10 +40,16 @@ export class PacketWriter {
     return (
       due.maxData ||
       this.#parts.cids.due ||
+      due.ackFrequency !== undefined ||
       datagramsOut.size > 0 ||
       this.#streamControlDue() ||
       this.#parts.sendQueue.next(this.#canSendStream) !== undefined
     );
+  }
+
+  /** Streams have bytes to send, perhaps not now. */
+  get hasStreamData(): boolean {
+    return !this.#parts.sendQueue.empty;
   }
 
   writeAck(out: ByteWriter, frames: SentFrame[], now: Instant): void {
@@ -87,6 +94,12 @@ export class PacketWriter {
   #control(out: ByteWriter, frames: SentFrame[], now: Instant): void {
     const { due, receiveWindow, streams, rtt } = this.#parts;
     this.#cids(out, frames);
+    if (due.ackFrequency) {
+      const { sequence, threshold, maxDelayMs, reordering } = due.ackFrequency;
+      writeNumbers(out, FRAME.ACK_FREQUENCY, sequence, threshold, Math.round(maxDelayMs * 1000), reordering);
+      frames.push({ kind: "ackFrequency", frequency: due.ackFrequency });
+      due.ackFrequency = undefined;
+    }
     if (due.maxData) {
       writeNumbers(out, FRAME.MAX_DATA, receiveWindow.announce(now, rtt.smoothed));
       frames.push({ kind: "maxData" });
@@ -156,10 +169,13 @@ export class PacketWriter {
   }
 
   #datagrams(out: ByteWriter): void {
-    const { datagramsOut } = this.#parts;
+    const { datagramsOut, mtu } = this.#parts;
     for (let next = datagramsOut.peek(); next; next = datagramsOut.peek()) {
-      if (1 + varintLength(next.length) + next.length > out.remaining) return;
+      const length = 1 + varintLength(next.length) + next.length;
+      if (length > out.remaining && length <= mtu.current - DATA_OVERHEAD) return;
       datagramsOut.shift();
+      // Packets have become smaller since it was accepted: it would wait for ever.
+      if (length > out.remaining) continue;
       writeNumbers(out, FRAME.DATAGRAM_WITH_LENGTH, next.length);
       out.put(next);
     }
@@ -231,6 +247,7 @@ export class PacketWriter {
       else if (frame.kind === "retireCid") this.#parts.cids.onRetirementLost(frame.sequence);
       else if (frame.kind === "maxStreams") streams.onGrantLost(frame.unidirectional);
       else if (frame.kind === "rekeyRequest") due.rekeyRequest = Math.max(due.rekeyRequest ?? 0, frame.epoch);
+      else if (frame.kind === "ackFrequency") due.ackFrequency ??= frame.frequency;
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Instant } from "#kernel/ports.js";
+import type { AckFrequency } from "./frames.js";
 
 /** What a packet carried that somebody must hear about when it is acknowledged or lost. */
 export type SentFrame =
@@ -16,7 +17,7 @@ export type SentFrame =
   | { readonly kind: "maxStreamData" | "resetStream" | "stopSending"; readonly id: number }
   | { readonly kind: "newCid" | "retireCid"; readonly sequence: number }
   | { readonly kind: "rekeyRequest"; readonly epoch: number }
-  | { readonly kind: "ackFrequency" };
+  | { readonly kind: "ackFrequency"; readonly frequency: AckFrequency };
 
 /** A packet as the sender hands it to recovery. Only ack-eliciting packets are kept and counted in flight. */
 export interface NewPacket {

@@ -1,4 +1,4 @@
-import { type AckFrame, type CloseFrame, FRAME, type FrameSink } from "#transport/frames.js";
+import { type AckFrame, type AckFrequency, type CloseFrame, FRAME, type FrameSink } from "#transport/frames.js";
 
 export type SeenFrame =
   | { readonly kind: "ack"; readonly frame: AckFrame }
@@ -67,6 +67,12 @@ export class RecordingSink implements FrameSink {
   }
   onDatagram(data: Uint8Array): void {
     this.frames.push({ kind: "datagram", data: data.slice() });
+  }
+  onImmediateAck(): void {
+    this.#numbers(FRAME.IMMEDIATE_ACK);
+  }
+  onAckFrequency({ sequence, threshold, maxDelayMs, reordering }: AckFrequency): void {
+    this.#numbers(FRAME.ACK_FREQUENCY, sequence, threshold, Math.round(maxDelayMs * 1000), reordering);
   }
   onRekeyRequest(epoch: number): void {
     this.#numbers(FRAME.REKEY_REQUEST, epoch);

@@ -1,5 +1,6 @@
 import { concat } from "#kernel/bytes.js";
 import type { Address, OutgoingDatagram } from "#kernel/ports.js";
+import { RangeSet } from "#kernel/rangeSet.js";
 import { ByteWriter } from "#kernel/varint.js";
 import { Dial, padded } from "#transport/dial.js";
 import { FRAME, parseFrames } from "#transport/frames.js";
@@ -19,7 +20,7 @@ export class HostileClient {
   readonly #protection: PacketProtection;
   readonly #from: Address;
   #number = 0;
-  #highest = -1;
+  readonly #received = new RangeSet();
   now: number;
 
   constructor(world: ChannelWorld, parameters: TransportParameters = DEFAULT_PARAMETERS, from: Address = CLIENT) {
@@ -71,7 +72,12 @@ export class HostileClient {
 
   /** Acknowledges everything, so that the server goes on talking. */
   acknowledge(): number {
-    return this.#highest < 0 ? 0 : this.send(frame(FRAME.ACK, [this.#highest, 0, 0, this.#highest]));
+    const runs = [...this.#received.descending()];
+    const [newest, ...older] = runs;
+    if (!newest) return 0;
+    const fields = [newest.end, 0, older.length, newest.end - newest.start];
+    for (const [i, run] of older.entries()) fields.push((runs[i]?.start ?? 0) - run.end - 2, run.end - run.start);
+    return this.send(frame(FRAME.ACK, fields));
   }
 
   /** Time passes for the server. */
@@ -97,7 +103,7 @@ export class HostileClient {
   read(datagram: OutgoingDatagram): void {
     const opened = this.#protection.open(datagram.bytes);
     if (!opened) return;
-    this.#highest = Math.max(this.#highest, opened.packetNumber);
+    this.#received.add(opened.packetNumber);
     const sink = new RecordingSink();
     parseFrames(opened.payload, sink);
     this.seen.push(...sink.frames);

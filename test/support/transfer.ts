@@ -34,8 +34,6 @@ export interface TransferOptions {
   readonly maxDatagram?: number;
   /** Timers fire at multiples of this, as Node's do; 0: exactly. */
   readonly timerMs?: number;
-  /** Every flow ends when the first one is done: shares are compared. */
-  readonly race?: boolean;
 }
 
 /** Clients that send to one server over a simulated link, each with its own congestion controller. */
@@ -65,14 +63,29 @@ export class SimulatedTransfer {
     return this.#received;
   }
 
+  /** Until every flow has brought its bytes. */
   async run(): Promise<readonly FlowResult[]> {
+    this.#begin();
+    const done = (): boolean => this.#results.every((result) => result);
+    if (!(await this.clock.runUntilAsync(done, LIMIT_MS))) throw new Error("the transfer did not end");
+    return this.#results.filter((result) => result !== undefined);
+  }
+
+  /** What each flow brought between two moments, as shares of all. */
+  async shares(fromMs: number, toMs: number): Promise<readonly number[]> {
+    this.#begin();
+    await this.clock.runUntilAsync(() => this.clock.now() >= fromMs, LIMIT_MS);
+    const before = [...this.#received];
+    await this.clock.runUntilAsync(() => this.clock.now() >= toMs, LIMIT_MS);
+    const brought = this.#received.map((bytes, index) => bytes - (before[index] ?? 0));
+    const all = brought.reduce((sum, bytes) => sum + bytes, 0);
+    return brought.map((bytes) => bytes / all);
+  }
+
+  #begin(): void {
     this.#serve();
     for (const [index, flow] of this.#options.flows.entries())
       this.clock.schedule(flow.startMs ?? 0, () => this.#start(index, flow));
-    const done = (): boolean =>
-      this.#options.race ? this.#results.some((result) => result) : this.#results.every((result) => result);
-    if (!(await this.clock.runUntilAsync(done, LIMIT_MS))) throw new Error("the transfer did not end");
-    return this.#results.filter((result) => result !== undefined);
   }
 
   #serve(): void {

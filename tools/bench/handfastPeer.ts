@@ -9,6 +9,7 @@ import { toHex } from "#kernel/bytes.js";
 import type { DatagramSocket } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
+import { type ControllerName, DEFAULT_CONTROLLER } from "#transport/controllers.js";
 import { Endpoint } from "#transport/endpoint.js";
 import { Session } from "#transport/session.js";
 import type { SessionStream } from "#transport/sessionStream.js";
@@ -61,9 +62,9 @@ async function bulk(work: Work): Promise<Measured> {
   const answer = await stream.read();
   const seconds = (performance.now() - began) / 1000;
   if (answer?.[0] !== 1) throw new Error("the server did not get every byte");
-  const { packetsSent, packetsLost, packetsReceived, rttMs, window } = session.stats();
+  const { packetsSent, packetsLost, spuriousLosses, packetsReceived, rttMs, window } = session.stats();
   await host.close();
-  return { seconds, connectMs, packetsSent, packetsLost, packetsReceived, rttMs, window };
+  return { seconds, connectMs, packetsSent, packetsLost, spuriousLosses, packetsReceived, rttMs, window };
 }
 
 async function echo(work: Work): Promise<Measured> {
@@ -108,6 +109,7 @@ class Host {
       resetKey: testSecret("reset"),
       now: systemClock.now(),
       maxDatagram: () => datagram,
+      congestion: String(work.settings["congestion"] ?? DEFAULT_CONTROLLER) as ControllerName,
     });
     this.#pump = new Pump(this.#endpoint, socket, systemClock, () => this.#progress());
     socket.onDatagram((bytes, from) => this.#pump.receive(bytes, from));
