@@ -13,7 +13,7 @@ const JITTER = 0.2;
 const GOOD_SESSION_MS = 10_000;
 const MOVE_MS = 5000;
 /** What may be over by the next try. That another device stands in the PC's place is only a hint (PROTOCOL.md §3). */
-const PASSING: ReadonlySet<string> = new Set(["NOT_REACHABLE", "IDENTITY_CHANGED"]);
+const PASSING: ReadonlySet<string> = new Set(["NOT_REACHABLE", "IDENTITY_CHANGED", "PQ_MISSING"]);
 
 /** What is needed of a client. */
 export interface Connector {
