@@ -362,7 +362,7 @@ export class Endpoint implements Machine {
     this.#goLive(entry, undefined);
   }
 
-  /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 3. */
+  /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 4. */
   #endOlder(entry: Entry): void {
     for (const other of this.#entries.values()) {
       if (other === entry) return;
