@@ -446,7 +446,7 @@ export class Endpoint implements Machine {
     this.#end(loser, TRANSPORT_ERROR.DUPLICATE_DIAL, "both devices have dialled, the other connection stays", now);
   }
 
-  /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 3. */
+  /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 4. */
   #endOlder(entry: Entry): void {
     for (const other of this.#entries.ofPeer(entry.peerId)) {
       if (other === entry) return;

@@ -28,8 +28,8 @@ export function bondFrom(peer: PairedPeer & { readonly upgrades?: number }, wall
     platform: peer.platform,
     scopes: [],
     state: "provisional",
-    createdAt: Math.trunc(wallNow),
-    lastSeenAt: Math.trunc(wallNow),
+    createdAt: storedTime(wallNow),
+    lastSeenAt: storedTime(wallNow),
     generation: 0,
     postQuantum: ((peer.upgrades ?? 0) & UPGRADE_ML_KEM) === 0 ? "none" : "promised",
     addresses: [peer.address],
@@ -61,7 +61,7 @@ export async function ratchetBond(
     const known = now.addresses.filter((address) => !sameAddress(address, seen.path));
     const addresses = [seen.path, ...known].slice(0, MAX_ADDRESSES);
     const state = needsExchange(moved) ? now.state : "confirmed";
-    return { ...moved, state, lastSeenAt: Math.trunc(seen.wallNow), addresses };
+    return { ...moved, state, lastSeenAt: storedTime(seen.wallNow), addresses };
   });
 }
 
@@ -83,7 +83,7 @@ export async function dropReplaced(store: BondStore, bond: Bond): Promise<void> 
 /** Forgets the device that holds `bond`, whatever bond it holds by now. False when it is not known. Durable on return. */
 export async function forgetDevice(store: BondStore, bond: Bond, wallNow: number): Promise<boolean> {
   const [newest] = bondsWith(store, bond.peerStatic);
-  return newest !== undefined && (await store.remove(newest.id, Math.trunc(wallNow)));
+  return newest !== undefined && (await store.remove(newest.id, storedTime(wallNow)));
 }
 
 /** PROTOCOL.md §2: never finished. */
@@ -93,4 +93,9 @@ export function isStale(bond: Bond, wallNow: number): boolean {
 
 export async function dropStale(store: BondStore, wallNow: number): Promise<void> {
   for (const bond of store.bonds()) if (isStale(bond, wallNow)) await store.drop(bond.id);
+}
+
+/** A clock that nobody has set may stand before 1970; a store takes whole milliseconds since then. */
+function storedTime(wallNow: number): number {
+  return Math.max(0, Math.trunc(wallNow));
 }

@@ -180,6 +180,17 @@ test("pairing again on a clock that was set back: the new bond is still the newe
     );
 });
 
+test("a clock that nobody has set: devices pair, connect and forget", async () => {
+  const world = new BondWorld(10);
+  world.clock.wall = () => -123.5;
+  assert.equal(await pair(world), "connected");
+  await world.pass(3000);
+  assert.equal(await refused(connect(world)), "connected");
+  const [bond] = world.pc.device.bonds();
+  assert.ok(bond);
+  assert.equal(await world.until(world.pc.device.forget(bond)), true);
+});
+
 test("pairing again, cut off at each message of pairing and of the first session: the old bond still works", async () => {
   const messages = await countMessages();
   assert.ok(messages > 12, `${messages}`);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bondToStored } from "#bonds/bond.js";
 import type { PeerSession } from "#device/channel.js";
+import { Server } from "#device/server.js";
 import { toHex } from "#kernel/bytes.js";
 import { HandfastError } from "#kernel/errors.js";
 import { decodeParameters, encodeParameters, NO_PARAMETERS } from "#transport/params.js";
@@ -9,7 +10,7 @@ import { GOOD_LINK, TERRIBLE_LINK } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { withSeeds } from "../simulation/seeds.js";
 import { ChannelWorld, SERVER } from "../support/channel.js";
-import { BondWorld, copyOf, PC } from "./bondWorld.js";
+import { BondWorld, copyOf, Machine, PC } from "./bondWorld.js";
 
 const THIEF = { host: "10.0.0.66", port: 6666 };
 
@@ -155,6 +156,26 @@ test("a copy that was used first: the phone itself raises the alarm", async () =
   await world.pass(100);
   assert.equal(world.pcErrors[0]?.code, "BOND_COPIED");
   assert.equal(world.phone.disk.bonds().length, 1, "the bond stays until a person forgets it");
+});
+
+test("a copy of the PC is told apart by the phone once the PC has been visited twice", async () => {
+  const world = new BondWorld(12);
+  const bond = await world.bonded();
+  await visit(world);
+  const address = { host: "10.0.0.77", port: 4760 };
+  const copy = new Machine(
+    world,
+    address,
+    (ports) => new Server(ports, { name: "Ana's PC", platform: "test", service: "handfast" }),
+    await copyOf(world.pc.disk),
+  );
+  await visit(world);
+  await visit(world);
+  const meeting = world.until(world.phone.device.connect(bond, { at: [address], timeoutMs: 3000 }));
+  await assert.rejects(meeting, { code: "BOND_COPIED" });
+  assert.equal(copy.disk.bonds().length, 1);
+  await world.pass(3000);
+  assert.equal(await visit(world), undefined);
 });
 
 test("both used in turn: somebody is refused at the latest when one connects twice running", async () => {
