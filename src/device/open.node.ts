@@ -9,16 +9,13 @@ import { Mdns } from "#discovery/mdns.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import { isDeviceName } from "#pairing/deviceName.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
+import { localMaxDatagram } from "#transport/localMtu.node.js";
 import { REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
 import { bindUdp } from "#transport/udp.node.js";
 import type { DevicePorts } from "./channel.js";
 import { Client } from "./client.js";
 import { Server, type ServerOptions } from "./server.js";
 import { DEFAULT_PORT } from "./target.js";
-
-/** UDP payload bytes of a full packet: an Ethernet frame, or much more where nothing can break it up. */
-const LAN_DATAGRAM = 1452;
-const LOOPBACK_DATAGRAM = 16 * 1024;
 
 type BackEnd = "fastest" | "node" | "noble";
 const BACK_ENDS: Readonly<Record<BackEnd, Crypto>> = {
@@ -75,7 +72,7 @@ async function open<Device>(
     return make(
       {
         ...{ ...shared, store, socket, discovery },
-        maxDatagram: (to) => (to.host.startsWith("127.") ? LOOPBACK_DATAGRAM : LAN_DATAGRAM),
+        maxDatagram: localMaxDatagram,
         ...(rekeyLimits && { rekeyLimits: { ...REKEY_LIMITS, ...rekeyLimits } }),
       },
       { name, platform: platform(), service: options.service ?? "handfast" },

@@ -1,9 +1,10 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import type { Figure } from "./figures.js";
+import { openLab, whyNoLab } from "./lab/lab.js";
 import { LOOPBACK, type Place, runPair } from "./pair.js";
 import { print, summarise } from "./report.js";
-import { loopbackTables, type Table } from "./rows.js";
+import { labTables, loopbackTables, type Table } from "./rows.js";
 
 const USAGE = `npm run bench -- [--quick] [--rounds <n>] [--mib <n>] [--only <part of a title or row>] [--json]
 Moves the same bytes between two processes by Handfast and by what else a user could pick, in turns. Trust the ratios:
@@ -25,6 +26,18 @@ if (options.help) {
 }
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
 for (const table of loopbackTables(options.quick)) await measure(table, LOOPBACK);
+const obstacle = whyNoLab();
+if (obstacle) console.error(`\nThe emulated links are left out: ${obstacle}.`);
+else
+  for (const table of labTables(options.quick).filter(isWanted)) {
+    await using lab = await openLab(table.link ?? {}, table.mtu);
+    await measure(table, lab.place);
+  }
+
+function isWanted({ title, rows }: Table): boolean {
+  const { only } = options;
+  return !only || title.includes(only) || rows.some(({ name }) => name.includes(only));
+}
 
 /** Rounds go through all rows in turn, so that a busy moment hits every row alike. */
 async function measure(wanted: Table, place: Place): Promise<void> {

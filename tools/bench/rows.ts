@@ -1,4 +1,5 @@
 import { selfSigned } from "./certificate.js";
+import type { LinkSettings } from "./lab/lab.js";
 import type { Work } from "./peer.js";
 
 /** One line of a table: a peer, its settings, and the line it is compared with. */
@@ -10,6 +11,9 @@ export interface Row {
 
 export interface Table {
   readonly title: string;
+  /** An emulated cable; undefined: the loopback. */
+  readonly link?: LinkSettings;
+  readonly mtu?: number;
   readonly work: Pick<Work, "kind" | "bytes" | "times">;
   /** The rows that others are divided by. */
   readonly against: readonly string[];
@@ -49,6 +53,59 @@ export function loopbackTables(quick: boolean): readonly Table[] {
       work: { kind: "echo", bytes: 0, times: quick ? 20 : 100 },
       against: [TLS],
       rows: [tls, { name: "Handfast", peer: "handfast", settings: {} }],
+    },
+  ];
+}
+
+/** Over an emulated cable between two network namespaces. TCP is CUBIC there. */
+export function labTables(quick: boolean): readonly Table[] {
+  const tls: Row = { name: TLS, peer: "tls", settings: selfSigned() };
+  const handfast: Row = { name: "Handfast", peer: "handfast", settings: { datagram: 1472 } };
+  const cubic: Row = {
+    name: "Handfast with CUBIC",
+    peer: "handfast",
+    settings: { datagram: 1472, congestion: "cubic" },
+  };
+  const bulk = (mib: number): Table["work"] => ({ kind: "bulk", bytes: (quick ? mib / 4 : mib) * MIB, times: 0 });
+  const against = [TLS];
+  const pump = (size: number): Row => ({ name: `${PUMP}, ${size} bytes`, peer: "dgram", settings: { size, aead: 1 } });
+  return [
+    {
+      title: "Ethernet, unimpaired",
+      work: bulk(64),
+      link: {},
+      against: [TLS, `${PUMP}, 1472 bytes`],
+      rows: [tls, pump(1472), handfast, cubic],
+    },
+    {
+      title: "Jumbo frames, unimpaired",
+      work: bulk(64),
+      link: {},
+      mtu: 9000,
+      against: [TLS, `${PUMP}, 8972 bytes`],
+      rows: [tls, pump(8972), { ...handfast, settings: { datagram: 8972 } }],
+    },
+    { title: "1 % loss, 20 ms", work: bulk(32), link: { delay: 10, loss: 1, seed: 7 }, against, rows: [tls, handfast] },
+    {
+      title: "Wi-Fi: 200 Mbit/s, 2 ms and up to 3 more each way, 0.5 % loss",
+      work: bulk(16),
+      link: { rate: 200, delay: 2, jitter: 3, loss: 0.5, seed: 7 },
+      against,
+      rows: [tls, handfast],
+    },
+    {
+      title: "100 Mbit/s, 40 ms",
+      work: bulk(32),
+      link: { rate: 100, delay: 20, queue: 500 },
+      against,
+      rows: [tls, handfast, cubic],
+    },
+    {
+      title: "Connect to a known device until the first echoed byte, 40 ms",
+      work: { kind: "echo", bytes: 0, times: quick ? 5 : 20 },
+      link: { delay: 20 },
+      against,
+      rows: [tls, handfast],
     },
   ];
 }
