@@ -6,6 +6,7 @@ import { TERRIBLE_LINK } from "../simulation/network.js";
 import { withSeeds } from "../simulation/seeds.js";
 import { type ChannelEnd, ChannelWorld, SERVER } from "../support/channel.js";
 import { transfer } from "../support/streams.js";
+import { swarm } from "../support/swarm.js";
 
 test("1 MiB arrives unharmed on 1,000 terrible networks, with rekeys on the way", async () => {
   await withSeeds(1000, async (seed) => {
@@ -59,4 +60,8 @@ test("10,000 parked sessions: little memory each, no packets, and a thousand wak
   );
   assert.ok(performance.now() - start < 10_000);
   assert.ok(woken.every((client) => !client.session?.closeInfo));
+});
+
+test("1,000 seeds of the swarm", async () => {
+  await swarm(10_000, 1_000);
 });
