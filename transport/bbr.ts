@@ -14,6 +14,11 @@ const TIMER_MS = 2;
 const FULL_PIPE_GROWTH = 1.25;
 const FULL_PIPE_ROUNDS = 3;
 const STARTUP_LOSSES = 6;
+/** Less of the window than this in flight: not the path was slow, but we were (a cold or busy program). */
+const WINDOW_USED = 0.7;
+/** A probe that finds so much more, with no queue, has found that the search ended too early. */
+const FOUND_MORE = 1.2;
+const NO_QUEUE = 1.25;
 const PROBE_RTT_MS = 200;
 const PROBE_WAIT_MS = 2000;
 const PROBE_WAIT_SPREAD_MS = 1000;
@@ -67,6 +72,7 @@ export class Bbr implements CongestionController {
   #stateRound = 0;
   #stateStart: Instant = 0;
   #ceilingGrowth = 1;
+  #rateBeforeProbe = 0;
   #probeRtt: { until: Instant | undefined; lowest: number; back: State } | undefined;
 
   constructor(maxDatagram: number) {
@@ -137,7 +143,7 @@ export class Bbr implements CongestionController {
   }
 
   #onRound(report: AckReport): void {
-    if (!this.#pipeFilled) this.#checkPipe();
+    if (!this.#pipeFilled) this.#checkPipe(report);
     if (!this.#model.overloaded) return;
     this.#before = { ceiling: this.#ceiling, shortCeiling: this.#shortCeiling, shortRate: this.#shortRate };
     if (this.#state === "up" || this.#state === "refill") {
@@ -152,14 +158,14 @@ export class Bbr implements CongestionController {
   }
 
   /** The pipe is full when three rounds brought less than a quarter more, or when startup overflows the queue. */
-  #checkPipe(): void {
+  #checkPipe({ inFlightBefore }: AckReport): void {
     const { last, overloaded, rate, appLimited } = this.#model;
     if (overloaded && last.losses >= STARTUP_LOSSES) {
       this.#pipeFilled = true;
       this.#ceiling = Math.max(last.delivered, this.#inFlight(1));
       return;
     }
-    if (appLimited) return;
+    if (appLimited || inFlightBefore < WINDOW_USED * this.#window) return;
     if (rate >= FULL_PIPE_GROWTH * this.#fullRate) {
       this.#fullRate = rate;
       this.#fullRounds = 0;
@@ -188,7 +194,14 @@ export class Bbr implements CongestionController {
         break;
       case "up":
         this.#raiseCeiling(report);
-        if (now - this.#stateStart > this.#model.minRttMs && rounds >= 1 && inFlight >= this.#inFlight(1.25) * 0.9)
+        if (this.#foundMore(report)) {
+          this.#pipeFilled = false;
+          this.#fullRate = this.rate;
+          this.#fullRounds = 0;
+          this.#enter("startup", now);
+          break;
+        }
+        if (now - this.#stateStart > this.#model.minRttMs && rounds >= 2 && inFlight >= this.#inFlight(1.25) * 0.9)
           this.#enterDown(now);
         else if (rounds >= 4) this.#enterDown(now);
         break;
@@ -219,7 +232,13 @@ export class Bbr implements CongestionController {
 
   #enterUp(now: Instant): void {
     this.#enter("up", now);
+    this.#rateBeforeProbe = this.rate;
     this.#ceilingGrowth = 1;
+  }
+
+  #foundMore({ rttMs }: AckReport): boolean {
+    const queue = rttMs === undefined || rttMs > NO_QUEUE * this.#model.minRttMs + TIMER_MS;
+    return !queue && this.rate > FOUND_MORE * this.#rateBeforeProbe;
   }
 
   #timeToProbe(now: Instant): boolean {
