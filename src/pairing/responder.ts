@@ -82,6 +82,8 @@ export class PairingResponder implements Machine {
 
   /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. */
   openWindow(options: { readonly seconds?: number; readonly attempts?: number }, now: Instant): void {
+    // Attempts offered in an older window would skip this one's waiting time.
+    for (const [id, { state }] of this.#sessions) if (state.name === "offered") this.#sessions.delete(id);
     const seconds = options.seconds ?? WINDOW_SECONDS;
     const attempts = this.#window.open(seconds, options.attempts ?? WINDOW_ATTEMPTS, now);
     this.#events.push({ type: "persistAttempts", attempts, needed: false });
