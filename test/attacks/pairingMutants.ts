@@ -1,6 +1,7 @@
 import type { Edit, Mutant } from "./mutants.js";
 import type * as door from "./stories/atTheDoor.js";
 import type * as screens from "./stories/betweenTheScreens.js";
+import type * as back from "./stories/comingBack.js";
 
 /** A check of the pairing, taken out, and the attack that must then succeed. */
 export interface Twin extends Mutant {
@@ -9,7 +10,10 @@ export interface Twin extends Mutant {
   readonly weakened?: readonly Edit[];
 }
 
-type Story = readonly ["betweenTheScreens", keyof typeof screens] | readonly ["atTheDoor", keyof typeof door];
+type Story =
+  | readonly ["betweenTheScreens", keyof typeof screens]
+  | readonly ["atTheDoor", keyof typeof door]
+  | readonly ["comingBack", keyof typeof back];
 
 const exchange = (find: string, replace: string): Edit => ({ file: "src/pairing/exchange.js", find, replace });
 const initiator = (find: string, replace: string): Edit => ({ file: "src/pairing/initiator.js", find, replace });
@@ -20,6 +24,12 @@ const uncheckedCommitment = initiator("!equalConstantTime(f4(crypto, xB, xA, nb,
 const bareAddresses = exchange("crypto.sha256(utf8(label), features, pid)", "crypto.sha256(utf8(label))");
 const transcriptWithout = (index: number): Edit =>
   exchange("...talk.transcript.flatMap(", `...talk.transcript.filter((_, i) => i !== ${index}).flatMap(`);
+
+const liveAtInit: Edit = {
+  file: "transport/endpoint.js",
+  find: 'this.#open({ ...accepted, role: "responder", path, rttMs: undefined }, now);',
+  replace: 'this.#goLive(this.#open({ ...accepted, role: "responder", path, rttMs: undefined }, now), undefined);',
+};
 
 export const twins: readonly Twin[] = [
   {
@@ -225,5 +235,30 @@ export const twins: readonly Twin[] = [
     without: "the PC's check of the sender's address",
     story: ["atTheDoor", "abortPcFromElsewhere"],
     edits: [responder("!sameAddress(session.from, from)", "false")],
+  },
+  {
+    id: "init-changes-state",
+    without: "waiting for the first data packet",
+    story: ["comingBack", "replayInit"],
+    edits: [liveAtInit],
+  },
+  {
+    id: "provisional-authorises",
+    without: "the proof by the channel before a bond counts",
+    story: ["comingBack", "useProvisionalBond"],
+    edits: [liveAtInit],
+  },
+  {
+    id: "old-bond-deleted",
+    without: "keeping the old bond until the new one is confirmed",
+    story: ["comingBack", "breakRepairing"],
+    edits: [
+      {
+        file: "src/device/server.js",
+        find: "await store.put(bondFrom(peer, clock.wall()));",
+        replace:
+          "for (const { id } of store.bonds()) await store.drop(id); await store.put(bondFrom(peer, clock.wall()));",
+      },
+    ],
   },
 ];
