@@ -34,8 +34,10 @@ export class PairingCookies {
   }
 
   #rotate(now: Instant): void {
-    if (now - this.#since < ROTATE_MS) return;
-    this.#keys = [this.#random(32), this.#keys[0]];
+    const age = now - this.#since;
+    if (age < ROTATE_MS) return;
+    // After a quiet time the last key is older than its minute: it goes as well.
+    this.#keys = [this.#random(32), age < 2 * ROTATE_MS ? this.#keys[0] : this.#random(32)];
     this.#since = now;
   }
 }

@@ -1,4 +1,4 @@
-import { equalConstantTime, fromHex, isAllZero } from "#kernel/bytes.js";
+import { equalConstantTime, fromHex, isAllZero, toHex } from "#kernel/bytes.js";
 import { encodeCbor } from "#kernel/cbor.js";
 import { encodeMessage, type Message, STEP, TYPE } from "#pairing/messages.js";
 import { f4, g2 } from "#pairing/toolbox.js";
@@ -209,6 +209,13 @@ export function renameAtTheEnd(seed: number): Outcome {
   client.hello();
   stage.wait(10_000);
   return { succeeded: stage.bonds > 0, why: `the PC answered ${client.abort}` };
+}
+
+/** The bond secret of an honest pairing, in hex: it must not depend on the digits. */
+export function secretOf(seed: number): Outcome {
+  const stage = new Stage({ seed });
+  stage.world.run();
+  return { succeeded: false, why: toHex(stage.world.pcBonds[0]?.psk ?? new Uint8Array()) };
 }
 
 /** Nobody at the PC has said yes. */
