@@ -42,6 +42,11 @@ export function features(name: string, extra: Iterable<readonly [number, CborVal
   );
 }
 
+/** What a cookie is bound to, before it is hashed. */
+export function bodyOf(featureMap: Uint8Array, publicKey: Uint8Array): Uint8Array {
+  return encodeCbor([featureMap, publicKey]);
+}
+
 /** The attacker as a client, towards the PC. With `nonce` it decides what to say when; without, it plays along. */
 export class ImpostorInitiator {
   readonly pid: Uint8Array;
@@ -78,7 +83,7 @@ export class ImpostorInitiator {
   }
 
   hello(): void {
-    const bodyHash = this.#options.crypto.sha256(encodeCbor([this.featuresA, this.publicKey]));
+    const bodyHash = this.#options.crypto.sha256(bodyOf(this.featuresA, this.publicKey));
     this.#send({ type: TYPE.HELLO, pid: this.pid, seq: STEP.hello, bodyHash, padding: new Uint8Array(40) });
   }
 
