@@ -1,10 +1,11 @@
+import { nonceThatShows } from "#cli/mitm/digitSearch.node.js";
 import { equalConstantTime, fromHex, isAllZero, toHex } from "#kernel/bytes.js";
 import { encodeCbor } from "#kernel/cbor.js";
 import { encodeMessage, type Message, STEP, TYPE } from "#pairing/messages.js";
 import { f4, g2 } from "#pairing/toolbox.js";
 import { PC, PHONE } from "../../support/pairing.js";
 import { EVE, pairingMessage } from "../attacker.js";
-import { nonceThatShows } from "../digitSearch.js";
+
 import { withFeature } from "../impostorKeys.js";
 import { x } from "../impostors.js";
 import { endOf, type Outcome, Stage } from "../stage.js";
