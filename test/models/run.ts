@@ -4,7 +4,9 @@ import { searchPairing } from "./dolevYao.js";
 import type { Verdict } from "./explore.js";
 import { checkFinalState, FINAL_VARIANTS } from "./finalState.js";
 import { checkOrder, ORDER_VARIANTS } from "./order.js";
+import { checkPasskeyOrder, PASSKEY_VARIANTS } from "./passkeyOrder.js";
 import { checkRatchet, RATCHET_VARIANTS } from "./ratchet.js";
+import { checkRekeySwitch, REKEY_VARIANTS } from "./rekeySwitch.js";
 
 /** One line of the table in PROTOCOL.md. */
 export interface Row {
@@ -42,10 +44,17 @@ export async function runModels(twins: readonly Twin[]): Promise<Row[]> {
   const rows: Row[] = [];
   for (const variant of ORDER_VARIANTS)
     rows.push({ model: "order", variant: variant.name, verdict: checkOrder(variant), shouldHold: variant.holds });
+  for (const variant of PASSKEY_VARIANTS)
+    rows.push({
+      ...{ model: "passkey order", variant: variant.name },
+      ...{ verdict: checkPasskeyOrder(variant), shouldHold: variant.holds },
+    });
   for (const { name, variant, holds } of FINAL_VARIANTS)
     rows.push({ model: "final state", variant: name, verdict: checkFinalState(variant), shouldHold: holds });
   for (const { name, variant, holds } of RATCHET_VARIANTS)
     rows.push({ model: "ratchet", variant: name, verdict: checkRatchet(variant), shouldHold: holds });
+  for (const { name, variant, holds } of REKEY_VARIANTS)
+    rows.push({ model: "rekey", variant: name, verdict: checkRekeySwitch(variant), shouldHold: holds });
   for (const { name, ...scenario } of SCENARIOS)
     rows.push({ model: "attacker", variant: name, verdict: searchPairing(scenario, LIMIT), shouldHold: true });
   for (const id of SEARCHED_TWINS) {
