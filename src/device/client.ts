@@ -2,12 +2,14 @@ import type { Bond } from "#bonds/bond.js";
 import { tagMatches } from "#discovery/tag.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
-import type { PairedPeer } from "#pairing/exchange.js";
+import type { PairedPeer, PairingIdentity } from "#pairing/exchange.js";
+import { parseLink } from "#pairing/link.js";
+import { PairingError } from "#pairing/reasons.js";
 import { NotReachableError } from "#transport/dial.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import { Discovered } from "./discovered.js";
-import { type Compare, runPairing } from "./runPairing.js";
+import { type PairingWay, runPairing } from "./runPairing.js";
 import type { ServerOptions } from "./server.js";
 
 const CONNECT_MS = 10_000;
@@ -51,18 +53,24 @@ export class Client implements AsyncDisposable {
     return { name: undefined, addresses: [parseAddress(address)] };
   }
 
-  /** Pairs with the PC at `target`. `compare` asks the person; `no` ends it on both sides. Throws PairingError. */
+  /** The device that shows this link. Throws HandfastError BAD_LINK. */
+  fromLink(text: string): Target {
+    return { name: undefined, addresses: parseLink(text).addresses };
+  }
+
+  /**
+   * Pairs with the PC at `target`, in the way that the person chose on both: `compare` asks whether the digits are the same,
+   * `enterCode` asks for the letters on the PC's screen, `link` is what the PC shows, `secret` what both were given.
+   * The first address that answers counts. Throws PairingError.
+   */
   async pair(
     target: Target,
-    options: { readonly compare: Compare; readonly signal?: AbortSignal },
+    options: PairingWay & { readonly signal?: AbortSignal },
   ): Promise<{ readonly bond: Bond; readonly device: string }> {
-    const [to] = target.addresses;
-    if (!to) throw new NotReachableError();
     const { name, platform, service: appId } = this.#options;
     const irk = this.#ports.store.identity().irk.reveal();
     const identity = { staticPublic: this.#channel.keyPair.public, irk, name, platform, appId };
-    const peer = await runPairing(this.#ports, this.#channel.port, { identity, to, ...options });
-    return this.#firstSession(peer);
+    return this.#firstSession(await this.#firstAnswer(target.addresses, identity, options));
   }
 
   /** A session with the holder of `bond`: remembered addresses and discovery at once, the first that proves itself wins. */
@@ -98,6 +106,21 @@ export class Client implements AsyncDisposable {
     await this.#channel.close();
     await this.#ports.discovery.close();
     await this.#ports.store.close();
+  }
+
+  async #firstAnswer(
+    [to, ...others]: readonly Address[],
+    identity: PairingIdentity,
+    way: PairingWay & { readonly signal?: AbortSignal },
+  ): Promise<PairedPeer> {
+    if (!to) throw new NotReachableError();
+    try {
+      return await runPairing(this.#ports, this.#channel.port, { identity, to, way, signal: way.signal });
+    } catch (error) {
+      const silent = error instanceof PairingError && error.code === "PAIRING_NOT_ANSWERED";
+      if (!silent || others.length === 0) throw error;
+      return await this.#firstAnswer(others, identity, way);
+    }
   }
 
   /** PROTOCOL.md §2 step 4: the channel handshake makes the bond count. */

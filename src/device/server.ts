@@ -3,12 +3,20 @@ import { Emitter } from "#kernel/emitter.js";
 import { HandfastError } from "#kernel/errors.js";
 import { Pump } from "#kernel/pump.js";
 import type { PairedPeer } from "#pairing/exchange.js";
+import type { ResponderMethod } from "#pairing/invitation.js";
 import type { PairingError } from "#pairing/reasons.js";
 import { PairingResponder, type ResponderEvent } from "#pairing/responder.js";
+import type { Question as PairingQuestion } from "#pairing/responderStates.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import type { Advertisement } from "./discoveryPort.js";
-import type { PairingRequest } from "./pairingEvents.js";
+import {
+  type ApprovalRequest,
+  type PairingPeer,
+  type PairingRequest,
+  type PairingWindowMethod,
+  resembling,
+} from "./pairingEvents.js";
 
 export interface ServerOptions {
   readonly name: string;
@@ -17,11 +25,32 @@ export interface ServerOptions {
   readonly service: string;
 }
 
+export interface OpenPairing {
+  readonly seconds?: number;
+  readonly attempts?: number;
+  readonly method?: "compare" | "code" | "link";
+  readonly secret?: Uint8Array;
+}
+
 export interface ServerEvents {
   /** Somebody wants to pair; digits are on both screens. */
   pairing: readonly [PairingRequest];
+  /** Somebody knew the letters or the link; the person here has the last word. */
+  pairingApproval: readonly [ApprovalRequest];
+  /** Show these five letters, to be typed on the client. They replace those before, and end with the window. */
+  pairingCode: readonly [{ readonly letters: string }];
+  /** Show this link, as text or as a QR code, where only the right person sees it. It replaces the one before, and ends with the window. */
+  pairingLink: readonly [{ readonly link: string }];
   pairingFailed: readonly [{ readonly id: string; readonly peerName: string; readonly error: PairingError }];
-  pairingWindow: readonly [{ readonly open: boolean; readonly seconds: number; readonly reason: string }];
+  pairingWindow: readonly [
+    {
+      readonly open: boolean;
+      readonly seconds: number;
+      readonly reason: string;
+      /** Of a window that opens. */
+      readonly method?: PairingWindowMethod;
+    },
+  ];
   /** A new bond is confirmed. */
   paired: readonly [{ readonly device: string; readonly bond: Bond }];
   /** A bonded device has connected and proved itself. */
@@ -81,15 +110,23 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     return this.#ports.store.bonds();
   }
 
-  /** Lets strangers try to pair: for two minutes and three failures, unless said otherwise. */
-  openPairing(options: { readonly seconds?: number; readonly attempts?: number } = {}): { close: () => void } {
-    this.#responder.openWindow(options, this.#ports.clock.now());
+  /**
+   * Lets strangers try to pair, in one way: for two minutes and three failures, unless said otherwise.
+   * `compare` (the default) asks in `pairing`; `code` and `link` show something first and ask in `pairingApproval`;
+   * `secret`, 16 to 64 random bytes that the client was given too, asks nobody. Throws RangeError for any other secret.
+   */
+  openPairing(options: OpenPairing = {}): { close: () => void } {
+    const { secret, method: kind = "compare", ...limits } = options;
+    const addresses = this.addresses.map((host) => ({ host, port: this.port }));
+    const other: ResponderMethod = kind === "link" ? { kind, addresses } : { kind };
+    const method: ResponderMethod = secret ? { kind: "secret", secret } : other;
+    this.#responder.openWindow({ ...limits, method }, this.#ports.clock.now());
     this.#pairing.turn();
     return { close: () => this.closePairing() };
   }
 
   closePairing(): void {
-    this.#responder.closeWindow();
+    this.#responder.closeWindow(this.#ports.clock.now());
     this.#pairing.turn();
   }
 
@@ -111,6 +148,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.closePairing();
     this.#pairing.stop();
     await this.#advertisement.close();
     await this.#channel.close();
@@ -128,15 +166,21 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   }
 
   #onEvent(event: ResponderEvent): void {
-    const { store, clock } = this.#ports;
     switch (event.type) {
       case "persistAttempts":
-        void this.#work(store.saveAttempts(event.attempts), () => {
-          if (event.needed) this.#responder.attemptsPersisted(clock.now());
-        });
+        void this.#saveAttempts(event);
         break;
       case "digits":
-        this.emit("pairing", this.#request(event));
+        this.emit("pairing", { method: "compare", digits: event.digits, ...this.#question(event) });
+        break;
+      case "approve":
+        this.emit("pairingApproval", { method: event.method, ...this.#question(event) });
+        break;
+      case "letters":
+        this.emit("pairingCode", { letters: event.letters });
+        break;
+      case "link":
+        this.emit("pairingLink", { link: event.link });
         break;
       case "provisional":
         void this.#store(event.id, event.peer);
@@ -146,7 +190,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
         break;
       case "windowOpened":
         this.#advertisement.setPairing(true);
-        this.emit("pairingWindow", { open: true, seconds: event.seconds, reason: "opened" });
+        this.emit("pairingWindow", { open: true, seconds: event.seconds, reason: "opened", method: event.method });
         break;
       case "windowClosed":
         this.#advertisement.setPairing(false);
@@ -156,14 +200,18 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     }
   }
 
-  #request(event: Extract<ResponderEvent, { type: "digits" }>): PairingRequest {
-    const { id, digits, peerName: name, peerPlatform: platform } = event;
+  #question({ id, peerName: name, peerPlatform: platform }: PairingQuestion): {
+    readonly id: string;
+    readonly peer: PairingPeer;
+    confirm(): void;
+    reject(): void;
+  } {
     const answer = (say: () => void): void => {
       say();
       this.#pairing.turn();
     };
     return {
-      ...{ id, digits, peer: { name, platform } },
+      ...{ id, peer: { name, platform, ...resembling(name, this.bonds()) } },
       confirm: () => answer(() => this.#responder.confirm(id)),
       reject: () => answer(() => this.#responder.reject(id, this.#ports.clock.now())),
     };
@@ -181,15 +229,16 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     this.#pairing.turn();
   }
 
-  /** After the write: go on. A write that fails leaves the attempt unanswered, so it times out without a bond. */
-  async #work(write: Promise<void>, then: () => void): Promise<void> {
+  async #saveAttempts({ attempts, id }: Extract<ResponderEvent, { type: "persistAttempts" }>): Promise<void> {
+    const { store, clock } = this.#ports;
     try {
-      await write;
-      then();
-      this.#pairing.turn();
+      await store.saveAttempts(attempts);
+      if (id !== undefined) this.#responder.attemptsPersisted(id, clock.now());
     } catch (error) {
+      if (id !== undefined) this.#responder.attemptsFailed(id, clock.now());
       this.#report(error);
     }
+    this.#pairing.turn();
   }
 
   #report(error: unknown): void {

@@ -38,7 +38,8 @@ export function encodeCbor(value: CborValue): Uint8Array {
  */
 export function decodeCbor(bytes: Uint8Array, limits: CborLimits = DATAGRAM_LIMITS): CborValue {
   scanCbor(bytes, limits);
-  return owned(codec.decode(bytes) as CborValue | bigint);
+  // A view of its own: cbor-x leaves a property on what it reads.
+  return owned(codec.decode(bytes.subarray()) as CborValue | bigint);
 }
 
 /** Sorts map keys, and has cbor-x write large integers as integers: it would take a double for them. */

@@ -7,10 +7,7 @@ import { f5, f6 } from "./toolbox.js";
 
 /** Core Spec Vol 3 Part H §2.3.5.6.1: whoever uses this key gives everything away. x coordinate. */
 const DEBUG_KEY_X = fromHex("20b003d2f297be2c5e2c83a7e9f9a5b9eff49111acf4fddbcc0301480e359de6");
-/** Bonding, MITM protection and LE Secure Connections: SMP's AuthReq byte. */
-const AUTH_REQ = 0x0d;
 const NONCE = new Uint8Array(12);
-const NO_R = new Uint8Array(16);
 
 /** Who we are, as pairing tells it. */
 export interface PairingIdentity {
@@ -21,6 +18,8 @@ export interface PairingIdentity {
   readonly name: string;
   readonly platform: string;
   readonly appId: string;
+  /** What this device can do with a bond, as bits (PROTOCOL.md §2); the peer gets it with the transcript's proof. Default 0. */
+  readonly upgrades?: number;
 }
 
 /** What pairing leaves behind: the material of a bond. */
@@ -33,6 +32,8 @@ export interface PairedPeer {
   readonly psk: Uint8Array;
   /** 16 bytes, the same on both sides. */
   readonly bondId: Uint8Array;
+  /** What both can do with the bond, as bits. */
+  readonly upgrades: number;
   readonly address: Address;
 }
 
@@ -59,11 +60,17 @@ export interface Conversation {
   readonly pid: Uint8Array;
   readonly featuresA: Uint8Array;
   readonly featuresB: Uint8Array;
-  readonly ioA: number;
-  readonly ioB: number;
+  /** The nonces of the last round. */
   readonly na: Uint8Array;
   readonly nb: Uint8Array;
-  /** START, OFFER, NONCE, REVEAL: the exact datagrams. */
+  /** f6's R and IOcap of each side, PROTOCOL.md §4. */
+  readonly ra: Uint8Array;
+  readonly rb: Uint8Array;
+  readonly ioCapA: Uint8Array;
+  readonly ioCapB: Uint8Array;
+  /** What is known from elsewhere comes first; empty without. */
+  readonly prefix: Uint8Array;
+  /** START, OFFER, then everything up to the last REVEAL: the exact datagrams. */
   readonly transcript: readonly Uint8Array[];
 }
 
@@ -82,11 +89,12 @@ export function deriveKeys(crypto: Crypto, dhKey: Uint8Array, talk: Conversation
   const { macKey, ltk } = f5(crypto, { w: dhKey, n1: talk.na, n2: talk.nb, a1: a, a2: b });
   const transcriptHash = crypto.sha256(
     utf8("handfast/1 pair"),
+    talk.prefix,
     ...talk.transcript.flatMap((bytes) => [u16(bytes.length), bytes]),
   );
   return {
-    checkA: f6(crypto, { w: macKey, n1: talk.na, n2: talk.nb, r: NO_R, ioCap: ioCap(talk.ioA), a1: a, a2: b }),
-    checkB: f6(crypto, { w: macKey, n1: talk.nb, n2: talk.na, r: NO_R, ioCap: ioCap(talk.ioB), a1: b, a2: a }),
+    checkA: f6(crypto, { w: macKey, n1: talk.na, n2: talk.nb, r: talk.rb, ioCap: talk.ioCapA, a1: a, a2: b }),
+    checkB: f6(crypto, { w: macKey, n1: talk.nb, n2: talk.na, r: talk.ra, ioCap: talk.ioCapB, a1: b, a2: a }),
     transcriptHash,
     master: hkdfExtract(crypto, transcriptHash, concat(dhKey, ltk)),
   };
@@ -96,7 +104,6 @@ export function deriveKeys(crypto: Crypto, dhKey: Uint8Array, talk: Conversation
 export interface Identification {
   readonly staticPublic: Uint8Array;
   readonly irk: Uint8Array;
-  readonly name: string;
 }
 
 type Direction = "hf1 ir" | "hf1 ri";
@@ -105,7 +112,6 @@ export function sealIdentity(crypto: Crypto, keys: PairingKeys, direction: Direc
   const map = new Map<number, CborValue>([
     [0, own.staticPublic],
     [1, own.irk],
-    [2, own.name],
   ]);
   const plaintext = encodeCbor(map);
   const out = new Uint8Array(plaintext.length + 16);
@@ -114,27 +120,31 @@ export function sealIdentity(crypto: Crypto, keys: PairingKeys, direction: Direc
   return out;
 }
 
-/** Undefined when it is not authentic, or not what the other side said in the clear. Throws WireError. */
+/** Undefined when it is not authentic. Throws WireError. */
 export function openIdentity(
   crypto: Crypto,
   keys: PairingKeys,
   direction: Direction,
   sealed: Uint8Array,
-  expectedName: string,
 ): Identification | undefined {
   const plaintext = crypto.aead(identityKey(crypto, keys, direction)).open(NONCE, keys.transcriptHash, sealed);
   const map = plaintext && decodeCbor(plaintext);
-  if (!(map instanceof Map) || map.size !== 3) return undefined;
-  const [staticPublic, irk, name] = [map.get(0), map.get(1), map.get(2)];
+  if (!(map instanceof Map) || map.size !== 2) return undefined;
+  const [staticPublic, irk] = [map.get(0), map.get(1)];
   if (!(staticPublic instanceof Uint8Array) || staticPublic.length !== 32) return undefined;
-  if (!(irk instanceof Uint8Array) || irk.length !== 16 || name !== expectedName) return undefined;
-  return { staticPublic, irk, name: expectedName };
+  if (!(irk instanceof Uint8Array) || irk.length !== 16) return undefined;
+  return { staticPublic, irk };
 }
 
-/** A low-order point would make every later handshake predictable. */
-export function isUsableStatic(crypto: Crypto, random: RandomSource, peer: Uint8Array, own: Uint8Array): boolean {
-  return !equalConstantTime(peer, own) && crypto.x25519(crypto.x25519KeyPair(random(32)), peer) !== undefined;
+/** A low-order point would make every later handshake predictable. It shows with any scalar, so the one here is no secret. */
+export function isUsableStatic(crypto: Crypto, peer: Uint8Array, own: Uint8Array): boolean {
+  const probe = probes.get(crypto) ?? crypto.x25519KeyPair(new Uint8Array(32).fill(1));
+  probes.set(crypto, probe);
+  return !equalConstantTime(peer, own) && crypto.x25519(probe, peer) !== undefined;
 }
+
+/** Making a key costs more than using it. */
+const probes = new WeakMap<Crypto, KeyPair>();
 
 export function bondSecret(crypto: Crypto, keys: PairingKeys, staticI: Uint8Array, staticR: Uint8Array): Uint8Array {
   const info = utf8("hf1 bond psk");
@@ -156,10 +166,6 @@ function identityKey(crypto: Crypto, keys: PairingKeys, direction: Direction): U
 /** Seven bytes where the specification has a device address: they bind what a side said about itself. */
 function addressOf(crypto: Crypto, label: string, features: Uint8Array, pid: Uint8Array): Uint8Array {
   return concat(Uint8Array.of(0x48), crypto.sha256(utf8(label), features, pid).subarray(0, 6));
-}
-
-function ioCap(io: number): Uint8Array {
-  return Uint8Array.of(AUTH_REQ, 0, io);
 }
 
 function u16(value: number): Uint8Array {

@@ -1,4 +1,4 @@
-import type { Crypto, KeyPair } from "#crypto/crypto.js";
+import type { Crypto } from "#crypto/crypto.js";
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import { encodeCbor } from "#kernel/cbor.js";
 import { WireError } from "#kernel/errors.js";
@@ -10,38 +10,31 @@ import {
   type RandomSource,
   sameAddress,
 } from "#kernel/ports.js";
-import {
-  bondIdOf,
-  bondSecret,
-  deriveKeys,
-  freshKeyPair,
-  isAcceptableKey,
-  isUsableStatic,
-  openIdentity,
-  type PairedPeer,
-  type PairingIdentity,
-  type PairingKeys,
-  sealIdentity,
-  wipe,
-  xOf,
-} from "./exchange.js";
-import {
-  decodeFeatures,
-  encodeFeatures,
-  type Features,
-  IO_DISPLAY_YES_NO,
-  MODEL_NUMERIC,
-  PAIRING_VERSION,
-} from "./features.js";
+import { freshKeyPair, type PairingIdentity, wipe } from "./exchange.js";
+import { ownFeatures } from "./features.js";
+import { onSame } from "./initiatorNumeric.js";
+import { onTyped } from "./initiatorPasskey.js";
+import type { InitiatorContext, InitiatorEvent, InitiatorOutcome, InitiatorState } from "./initiatorStates.js";
+import { initiatorMove } from "./initiatorTable.js";
 import { decodeMessage, encodeMessage, helloPadding, type Message, STEP, TYPE } from "./messages.js";
+import { MODEL, type Model, traitsOf } from "./models.js";
+import { type OutOfBand, requireSecret } from "./outOfBand.js";
+import { parsePasskey } from "./passkey.js";
 import { errorForReason, PairingError, REASON } from "./reasons.js";
 import { Retransmission } from "./retransmit.js";
-import { f4, g2 } from "./toolbox.js";
+
+export type { InitiatorEvent } from "./initiatorStates.js";
 
 const GIVE_UP_MS = 10_000;
-export const USER_MS = 60_000;
-export const TOTAL_MS = 120_000;
+const TOTAL_MS = 120_000;
+/** An ABORT may be forged: whoever really sent it repeats it when asked again. PROTOCOL.md §5. */
+const ABORT_GRACE_MS = 1000;
+/** The other attempt may be one that has just been given up. */
+const BUSY_GRACE_MS = 2500;
 const ABORT_COPIES = 2;
+
+/** How this device's person wants to pair. */
+export type InitiatorMethod = { readonly kind: "compare" } | { readonly kind: "code" } | OutOfBand;
 
 export interface PairingInitiatorOptions {
   readonly crypto: Crypto;
@@ -49,318 +42,200 @@ export interface PairingInitiatorOptions {
   readonly identity: PairingIdentity;
   readonly to: Address;
   readonly now: Instant;
+  /** Default: compare. */
+  readonly method?: InitiatorMethod;
 }
-
-export type InitiatorEvent =
-  | {
-      readonly type: "digits";
-      readonly id: string;
-      readonly digits: string;
-      readonly peerName: string;
-      readonly peerPlatform: string;
-    }
-  /** Our person said yes; the other one has not yet. */
-  | { readonly type: "waitingForPeer" }
-  /** Store the bond, then call `bondStored` or `bondFailed`. */
-  | { readonly type: "provisional"; readonly peer: PairedPeer }
-  | { readonly type: "done"; readonly peer: PairedPeer }
-  | { readonly type: "failed"; readonly error: PairingError };
-
-interface Offered {
-  readonly featuresB: Uint8Array;
-  readonly parsedB: Features;
-  readonly publicB: Uint8Array;
-  readonly commitment: Uint8Array;
-  readonly na: Uint8Array;
-  readonly transcript: readonly Uint8Array[];
-}
-
-/** Keys live in the state that may use them and die with it. The diagram is in PROTOCOL.md §3. */
-type State =
-  | { readonly name: "hello" }
-  | { readonly name: "started"; readonly start: Uint8Array }
-  | ({ readonly name: "nonce" } & Offered)
-  | ({ readonly name: "comparing"; readonly nb: Uint8Array; readonly userUntil: Instant } & Offered)
-  | {
-      readonly name: "check" | "ident";
-      readonly keys: PairingKeys;
-      readonly parsedB: Features;
-      readonly userUntil: Instant;
-    }
-  | { readonly name: "storing"; readonly peer: PairedPeer }
-  | { readonly name: "over" };
 
 /** The device that joins: it sends every request, the responder only answers. */
 export class PairingInitiator implements Machine {
-  readonly #options: PairingInitiatorOptions;
-  readonly #pid: Uint8Array;
-  readonly #keyPair: KeyPair;
-  readonly #featuresA: Uint8Array;
+  readonly #context: InitiatorContext;
   readonly #request: Retransmission;
   readonly #events: InitiatorEvent[] = [];
   readonly #aborts: Uint8Array[] = [];
   readonly #endsAt: Instant;
   #heardAt: Instant;
-  #state: State = { name: "hello" };
+  #seq: number = STEP.hello;
+  #state: InitiatorState;
+  #aborted: { readonly reason: number; readonly at: Instant } | undefined;
   dropped = 0;
 
   constructor(options: PairingInitiatorOptions) {
-    const { crypto, random, identity, now } = options;
-    this.#options = options;
-    this.#pid = random(8);
-    // Fresh for every attempt: a key that has been seen is worth nothing to anybody (PROTOCOL.md §4).
-    this.#keyPair = freshKeyPair(crypto, random);
-    this.#featuresA = encodeFeatures(ownFeatures(identity, random));
+    const { crypto, random, identity, to, now, method = { kind: "compare" } } = options;
+    if (method.kind === "secret") requireSecret(method.secret);
+    const model = modelOf(method);
+    const pid = random(8);
+    const outOfBand = method.kind === "link" || method.kind === "secret" ? method : undefined;
+    this.#context = { crypto, random, identity, to, pid, id: toHex(pid), model, outOfBand };
     this.#request = new Retransmission(random);
     this.#endsAt = now + TOTAL_MS;
     this.#heardAt = now;
-    const body = encodeCbor([this.#featuresA, this.#keyPair.public]);
-    this.#send({ type: TYPE.HELLO, seq: STEP.hello, bodyHash: crypto.sha256(body), padding: helloPadding() }, now);
+    // Fresh for every attempt: a key that has been seen is worth nothing to anybody (PROTOCOL.md §4).
+    const keyPair = freshKeyPair(crypto, random);
+    const featuresA = ownFeatures(identity, random, { model, io: traitsOf(model).ioInitiator });
+    this.#state = { name: "hello", keyPair, featuresA };
+    const bodyHash = crypto.sha256(encodeCbor([featuresA, keyPair.public]));
+    const hello = encodeMessage({ type: TYPE.HELLO, pid, seq: STEP.hello, bodyHash, padding: helloPadding() });
+    this.#request.start(hello, now);
   }
 
   get id(): string {
-    return toHex(this.#pid);
+    return this.#context.id;
+  }
+
+  /** For display and tests: a name of PROTOCOL.md §3. */
+  get stateName(): InitiatorState["name"] {
+    return this.#state.name;
   }
 
   /** The person says: the digits are the same. Without effect unless they are being compared. */
   confirm(now: Instant): void {
-    const state = this.#state;
-    if (state.name !== "comparing") return;
-    const { crypto } = this.#options;
-    const dhKey = crypto.p256SharedSecret(this.#keyPair, state.publicB);
-    if (!dhKey) return this.#abort(REASON.KEY_REJECTED, now);
-    const keys = deriveKeys(crypto, dhKey, {
-      pid: this.#pid,
-      featuresA: this.#featuresA,
-      featuresB: state.featuresB,
-      ioA: IO_DISPLAY_YES_NO,
-      ioB: state.parsedB.io,
-      na: state.na,
-      nb: state.nb,
-      transcript: state.transcript,
-    });
-    dhKey.fill(0);
-    this.#state = { name: "check", keys, parsedB: state.parsedB, userUntil: state.userUntil };
-    this.#events.push({ type: "waitingForPeer" });
-    this.#send({ type: TYPE.CHECK, seq: STEP.check, check: keys.checkA.slice() }, now);
+    if (this.#state.name === "comparing") this.#apply(onSame(this.#context, this.#state), now);
+  }
+
+  /** The letters that the person typed. False when they cannot be such letters; then nothing has happened. */
+  enterCode(typed: string, now: Instant): boolean {
+    if (this.#state.name !== "typing") return false;
+    const passkey = parsePasskey(typed);
+    if (passkey === undefined) return false;
+    this.#apply(onTyped(this.#context, this.#state, passkey), now);
+    return true;
   }
 
   /** The person says: the digits differ. */
-  reject(now: Instant): void {
-    this.#abort(REASON.NUMERIC_COMPARISON_FAILED, now);
+  reject(_now: Instant): void {
+    if (this.#running) this.#abort(REASON.NUMERIC_COMPARISON_FAILED);
   }
 
-  cancel(now: Instant): void {
-    this.#abort(REASON.UNSPECIFIED, now);
+  /** Without effect when the bond is being stored: then the other side has it, and forgetting is the way back. */
+  cancel(_now: Instant): void {
+    if (this.#running) this.#abort(REASON.UNSPECIFIED);
   }
 
   /** The provisional bond is on disk: the channel may be dialled. */
   bondStored(): void {
     if (this.#state.name !== "storing") return;
     this.#events.push({ type: "done", peer: this.#state.peer });
-    this.#state = { name: "over" };
+    this.#enter({ name: "over" });
   }
 
-  bondFailed(now: Instant): void {
-    this.#abort(REASON.STORAGE_FAILED, now);
+  bondFailed(_now: Instant): void {
+    if (this.#state.name === "storing") this.#abort(REASON.STORAGE_FAILED);
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
     const message = this.#parse(datagram, from);
-    if (!message || !this.#handle(message, datagram, now)) {
-      this.dropped++;
-      return;
-    }
-    this.#heardAt = now;
+    const known =
+      message &&
+      (message.type === TYPE.ABORT ? this.#onAbort(message.reason, now) : this.#move(message, datagram, now));
+    if (!known) this.dropped++;
   }
 
   tick(now: Instant): void {
-    const { name } = this.#state;
-    if (name === "over" || name === "storing") return;
-    const userUntil = "userUntil" in this.#state ? this.#state.userUntil : Number.POSITIVE_INFINITY;
-    if (now >= this.#endsAt || now >= userUntil) this.#abort(REASON.TIMEOUT, now);
+    if (!this.#running) return;
+    if (this.#aborted && now >= this.#aborted.at) this.#fail(errorForReason(this.#aborted.reason, this.#context.model));
+    else if (now >= this.#endsAt || now >= this.#userUntil) this.#abort(REASON.TIMEOUT);
     else if (now >= this.#heardAt + GIVE_UP_MS)
-      this.#fail(name === "hello" ? new PairingError("PAIRING_NOT_ANSWERED") : new PairingError("PAIRING_TIMED_OUT"));
+      this.#fail(new PairingError(this.#state.name === "hello" ? "PAIRING_NOT_ANSWERED" : "PAIRING_TIMED_OUT"));
   }
 
   get deadline(): Instant | undefined {
     if (this.#aborts.length > 0) return 0;
-    if (this.#state.name === "over" || this.#state.name === "storing") return undefined;
-    const userUntil = "userUntil" in this.#state ? this.#state.userUntil : Number.POSITIVE_INFINITY;
+    if (!this.#running) return undefined;
     const resend = this.#request.deadline ?? Number.POSITIVE_INFINITY;
-    return Math.min(this.#endsAt, userUntil, this.#heardAt + GIVE_UP_MS, resend);
+    const aborted = this.#aborted?.at ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#endsAt, this.#userUntil, this.#heardAt + GIVE_UP_MS, resend, aborted);
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
     const bytes = this.#aborts.shift() ?? this.#request.next(now);
-    return bytes && { bytes, to: this.#options.to };
+    return bytes && { bytes, to: this.#context.to };
   }
 
   nextEvent(): InitiatorEvent | undefined {
     return this.#events.shift();
   }
 
+  get #running(): boolean {
+    return this.#state.name !== "over" && this.#state.name !== "storing";
+  }
+
+  get #userUntil(): Instant {
+    return "userUntil" in this.#state ? this.#state.userUntil : Number.POSITIVE_INFINITY;
+  }
+
   #parse(datagram: Uint8Array, from: Address): Message | undefined {
-    if (!sameAddress(from, this.#options.to)) return undefined;
+    if (!sameAddress(from, this.#context.to)) return undefined;
     try {
       const message = decodeMessage(datagram);
-      return message && equalConstantTime(message.pid, this.#pid) ? message : undefined;
+      return message && equalConstantTime(message.pid, this.#context.pid) ? message : undefined;
     } catch (error) {
       if (error instanceof WireError) return undefined;
       throw error;
     }
   }
 
-  /** True when the message was an answer to what we are waiting for. Whatever is not in the table is dropped. */
-  #handle(message: Message, datagram: Uint8Array, now: Instant): boolean {
-    const state = this.#state;
-    if (message.type === TYPE.ABORT) return this.#onAbort(message.reason);
-    if (state.name === "hello" && message.type === TYPE.RETRY) return this.#onRetry(message.cookie, now);
-    if (state.name === "started" && message.type === TYPE.OFFER)
-      return this.#onOffer(state.start, message, datagram, now);
-    if (state.name === "nonce" && message.type === TYPE.REVEAL)
-      return this.#onReveal(state, message.nonce, datagram, now);
-    if (
-      (state.name === "started" || state.name === "comparing" || state.name === "check") &&
-      message.type === TYPE.WAIT
-    ) {
-      this.#request.slowDown(now);
+  /** True when the message was an answer to what we are waiting for. */
+  #move(message: Message, datagram: Uint8Array, now: Instant): boolean {
+    if (message.seq !== this.#seq) return false;
+    const outcome = initiatorMove(this.#context, this.#state, message, datagram, now);
+    if (!outcome) return false;
+    this.#heardAt = now;
+    this.#aborted = undefined;
+    this.#apply(outcome, now);
+    return true;
+  }
+
+  #apply(outcome: InitiatorOutcome, now: Instant): void {
+    if ("refuse" in outcome) return this.#abort(outcome.refuse);
+    if ("wait" in outcome) return this.#request.slowDown(now);
+    this.#enter(outcome.to);
+    if (outcome.request) {
+      this.#seq = outcome.request.seq;
+      this.#request.start(outcome.request.bytes, now, outcome.poll);
+    }
+    if (outcome.event) this.#events.push(outcome.event);
+    if (!this.#running) this.#request.stop();
+  }
+
+  /** Not at once: a live responder answers the same request again, with ABORT or with what we wait for. */
+  #onAbort(reason: number, now: Instant): boolean {
+    if (!this.#running || this.#state.name === "hello") return false;
+    if (this.#aborted) {
+      // The answer to the repeated request is the newer truth.
+      this.#aborted = { reason, at: this.#aborted.at };
       return true;
     }
-    if (state.name === "check" && message.type === TYPE.CHECKED) return this.#onChecked(state, message.check, now);
-    if (state.name === "ident" && message.type === TYPE.IDENTIFIED)
-      return this.#onIdentified(state, message.sealed, now);
-    return false;
-  }
-
-  #onAbort(reason: number): boolean {
-    if (this.#state.name === "over" || this.#state.name === "storing") return false;
-    this.#fail(errorForReason(reason));
+    const busy = reason === REASON.BUSY;
+    this.#aborted = { reason, at: now + (busy ? BUSY_GRACE_MS : ABORT_GRACE_MS) };
+    if (busy) this.#request.slowDown(now);
+    else this.#request.again(now);
     return true;
   }
 
-  #onRetry(cookie: Uint8Array, now: Instant): boolean {
-    const publicKey = this.#keyPair.public;
-    const start = this.#send({ type: TYPE.START, seq: STEP.start, cookie, features: this.#featuresA, publicKey }, now);
-    this.#state = { name: "started", start };
-    return true;
-  }
-
-  #onOffer(start: Uint8Array, message: Extract<Message, { type: 3 }>, offer: Uint8Array, now: Instant): boolean {
-    const { crypto, random } = this.#options;
-    const parsedB = featuresOf(message.features);
-    if (!parsedB?.chosen || parsedB.chosen.version !== PAIRING_VERSION || !parsedB.versions.includes(PAIRING_VERSION))
-      return this.#refuse(REASON.VERSION, now);
-    // The model is what our person asked for, never what the other side would like.
-    if (parsedB.chosen.model !== MODEL_NUMERIC || parsedB.io !== IO_DISPLAY_YES_NO)
-      return this.#refuse(REASON.AUTHENTICATION_REQUIREMENTS, now);
-    if (!isAcceptableKey(crypto, message.publicKey, this.#keyPair.public))
-      return this.#refuse(REASON.KEY_REJECTED, now);
-    // Only now, with the commitment in hand, does our nonce leave (PROTOCOL.md §4).
-    const na = random(16);
-    const nonce = this.#send({ type: TYPE.NONCE, seq: STEP.nonce, nonce: na }, now);
-    const { features: featuresB, publicKey: publicB, commitment } = message;
-    this.#state = {
-      name: "nonce",
-      featuresB,
-      parsedB,
-      publicB,
-      commitment,
-      na,
-      transcript: [start, offer.slice(), nonce],
-    };
-    return true;
-  }
-
-  #onReveal(state: Extract<State, { name: "nonce" }>, nb: Uint8Array, reveal: Uint8Array, now: Instant): boolean {
-    const { crypto } = this.#options;
-    const [xA, xB] = [xOf(this.#keyPair.public), xOf(state.publicB)];
-    if (!equalConstantTime(f4(crypto, xB, xA, nb, 0), state.commitment))
-      return this.#refuse(REASON.CONFIRM_VALUE_FAILED, now);
-    const { name: peerName, platform: peerPlatform } = state.parsedB;
-    const digits = g2(crypto, xA, xB, state.na, nb);
-    this.#state = {
-      ...state,
-      name: "comparing",
-      nb,
-      transcript: [...state.transcript, reveal.slice()],
-      userUntil: now + USER_MS,
-    };
-    this.#request.start(encodeMessage({ type: TYPE.POLL, pid: this.#pid, seq: STEP.check, user: 0 }), now, true);
-    this.#events.push({ type: "digits", id: this.id, digits, peerName, peerPlatform });
-    return true;
-  }
-
-  #onChecked(state: Extract<State, { keys: PairingKeys }>, check: Uint8Array, now: Instant): boolean {
-    const { crypto, identity } = this.#options;
-    if (!equalConstantTime(check, state.keys.checkB)) return this.#refuse(REASON.DHKEY_CHECK_FAILED, now);
-    const sealed = sealIdentity(crypto, state.keys, "hf1 ir", identity);
-    this.#state = { ...state, name: "ident" };
-    this.#send({ type: TYPE.IDENT, seq: STEP.ident, sealed }, now);
-    return true;
-  }
-
-  #onIdentified(state: Extract<State, { keys: PairingKeys }>, sealed: Uint8Array, now: Instant): boolean {
-    const { crypto, random, identity, to } = this.#options;
-    const { keys, parsedB } = state;
-    let peer: ReturnType<typeof openIdentity>;
-    try {
-      peer = openIdentity(crypto, keys, "hf1 ri", sealed, parsedB.name);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-    }
-    if (!peer || !isUsableStatic(crypto, random, peer.staticPublic, identity.staticPublic))
-      return this.#refuse(REASON.DHKEY_CHECK_FAILED, now);
-    const psk = bondSecret(crypto, keys, identity.staticPublic, peer.staticPublic);
-    const paired = { ...peer, platform: parsedB.platform, psk, bondId: bondIdOf(crypto, keys), address: to };
-    wipe(keys);
-    this.#request.stop();
-    this.#state = { name: "storing", peer: paired };
-    this.#events.push({ type: "provisional", peer: paired });
-    return true;
-  }
-
-  #send(
-    message: Message extends infer M ? (M extends Message ? Omit<M, "pid"> : never) : never,
-    now: Instant,
-  ): Uint8Array {
-    const bytes = encodeMessage({ ...message, pid: this.#pid } as Message);
-    this.#request.start(bytes, now);
-    return bytes;
-  }
-
-  #refuse(reason: number, now: Instant): true {
-    this.#abort(reason, now);
-    return true;
-  }
-
-  #abort(reason: number, _now: Instant): void {
+  #abort(reason: number): void {
     if (this.#state.name === "over") return;
-    const bytes = encodeMessage({ type: TYPE.ABORT, pid: this.#pid, seq: STEP.check, reason, retryAfter: 0 });
+    const { pid, model } = this.#context;
+    const bytes = encodeMessage({ type: TYPE.ABORT, pid, seq: this.#seq, reason, retryAfter: 0 });
     for (let i = 0; i < ABORT_COPIES; i++) this.#aborts.push(bytes);
-    this.#fail(errorForReason(reason));
+    this.#fail(errorForReason(reason, model));
   }
 
   #fail(error: PairingError): void {
-    if ("keys" in this.#state) wipe(this.#state.keys);
-    this.#keyPair.secret.fill(0);
     this.#request.stop();
-    this.#state = { name: "over" };
+    this.#enter({ name: "over" });
     this.#events.push({ type: "failed", error });
   }
-}
 
-export function ownFeatures(identity: PairingIdentity, random: RandomSource): Features {
-  const { name, platform, appId } = identity;
-  const grease = random(1 + ((random(1)[0] ?? 0) % 16));
-  return { versions: [PAIRING_VERSION], models: MODEL_NUMERIC, io: IO_DISPLAY_YES_NO, name, platform, appId, grease };
-}
-
-function featuresOf(bytes: Uint8Array): Features | undefined {
-  try {
-    return decodeFeatures(bytes, true);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
+  /** Secrets that the next state does not carry on die here. */
+  #enter(next: InitiatorState): void {
+    const last = this.#state;
+    if ("keyPair" in last && !("keyPair" in next)) last.keyPair.secret.fill(0);
+    if ("keys" in last && !("keys" in next)) wipe(last.keys);
+    this.#state = next;
   }
+}
+
+function modelOf(method: InitiatorMethod): Model {
+  if (method.kind === "compare") return MODEL.numeric;
+  return method.kind === "code" ? MODEL.passkey : MODEL.outOfBand;
 }

@@ -36,8 +36,9 @@ export class PairingCookies {
   #rotate(now: Instant): void {
     const age = now - this.#since;
     if (age < ROTATE_MS) return;
-    // After a quiet time the last key is older than its minute: it goes as well.
-    this.#keys = [this.#random(32), age < 2 * ROTATE_MS ? this.#keys[0] : this.#random(32)];
+    // After a quiet time the last key is older than its minute: it goes as well. The first ones have not been used.
+    const stale = age >= 2 * ROTATE_MS && Number.isFinite(age);
+    this.#keys = [this.#random(32), stale ? this.#random(32) : this.#keys[0]];
     this.#since = now;
   }
 }

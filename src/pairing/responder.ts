@@ -1,153 +1,129 @@
-import type { Crypto } from "#crypto/crypto.js";
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
-import { encodeCbor } from "#kernel/cbor.js";
 import { WireError } from "#kernel/errors.js";
-import {
-  type Address,
-  type Instant,
-  type Machine,
-  type OutgoingDatagram,
-  type RandomSource,
-  sameAddress,
-} from "#kernel/ports.js";
-import { freshKeyPair, isAcceptableKey, type PairedPeer, type PairingIdentity } from "./exchange.js";
-import { decodeFeatures, type Features, IO_DISPLAY_YES_NO, MODEL_NUMERIC, PAIRING_VERSION } from "./features.js";
-import { USER_MS } from "./initiator.js";
-import { decodeMessage, encodeMessage, type Message, STEP, TYPE } from "./messages.js";
-import { PairingCookies } from "./pairingCookie.js";
-import { errorForReason, type PairingError, REASON } from "./reasons.js";
+import { type Address, type Instant, type Machine, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
+import { requireOwnFeatures } from "./features.js";
+import { Invitation, type InvitationEvent, type ResponderMethod } from "./invitation.js";
+import { decodeMessage, type Message, TYPE } from "./messages.js";
+import { USER_MS } from "./models.js";
+import { Outbox } from "./outbox.js";
+import { requireSecret } from "./outOfBand.js";
+import { errorForReason, REASON } from "./reasons.js";
+import { ResponderDoor } from "./responderDoor.js";
+import type { CloseReason, PairingResponderOptions, ResponderDrops, ResponderEvent } from "./responderEvents.js";
 import { ResponderSession } from "./responderSession.js";
-import { type PairingAttempts, PairingWindow, WINDOW_ATTEMPTS, WINDOW_SECONDS } from "./window.js";
+import { expiryOf, ResponderSessions } from "./responderSessions.js";
+import { onYes } from "./responderShared.js";
+import { isActive, type ResponderMove, type ResponderState } from "./responderStates.js";
+import { responderMove } from "./responderTable.js";
+import { PairingWindow, WINDOW_ATTEMPTS, WINDOW_SECONDS } from "./window.js";
 
-const SILENT_MS = 20_000;
-const TIME_WAIT_MS = 60_000;
-const MAX_OFFERED = 4;
-const MAX_OVER = 16;
-const ABORT_AFTER_MS = [0, 200, 600] as const;
+/** Longer than a poll takes: a live initiator that we took for gone is heard before. */
+const ABORT_GRACE_MS = 1500;
 
-export interface PairingResponderOptions {
-  readonly crypto: Crypto;
-  readonly random: RandomSource;
-  readonly identity: PairingIdentity;
-  readonly attempts: PairingAttempts;
-}
-
-export type ResponderEvent =
-  | { readonly type: "windowOpened"; readonly seconds: number }
-  | { readonly type: "windowClosed"; readonly reason: "time" | "success" | "tooManyTries" | "closed" }
-  /** Store the counters; when `needed`, then call `attemptsPersisted`. */
-  | { readonly type: "persistAttempts"; readonly attempts: PairingAttempts; readonly needed: boolean }
-  | {
-      readonly type: "digits";
-      readonly id: string;
-      readonly digits: string;
-      readonly peerName: string;
-      readonly peerPlatform: string;
-      readonly address: Address;
-    }
-  /** Store the bond, then call `bondStored` or `bondFailed`. */
-  | { readonly type: "provisional"; readonly id: string; readonly peer: PairedPeer }
-  | { readonly type: "done"; readonly id: string; readonly peer: PairedPeer }
-  | { readonly type: "failed"; readonly id: string; readonly peerName: string; readonly error: PairingError };
-
-/** Why datagrams were dropped. */
-export interface ResponderDrops {
-  malformed: number;
-  closed: number;
-  cookie: number;
-  unexpected: number;
-}
+export type { PairingResponderOptions, ResponderDrops, ResponderEvent } from "./responderEvents.js";
 
 /** The PC's side: answers, never asks. Silent unless a person has opened the window. PROTOCOL.md §3. */
 export class PairingResponder implements Machine {
   readonly drops: ResponderDrops = { malformed: 0, closed: 0, cookie: 0, unexpected: 0 };
   readonly #options: PairingResponderOptions;
-  readonly #cookies: PairingCookies;
   readonly #window: PairingWindow;
-  /** By hex of the attempt's pid; those that are over still answer repeats for a minute. */
-  readonly #sessions = new Map<string, ResponderSession>();
-  readonly #out: OutgoingDatagram[] = [];
-  #late: { readonly at: Instant; readonly datagram: OutgoingDatagram }[] = [];
+  readonly #door: ResponderDoor;
+  #invitation: Invitation | undefined;
+  readonly #sessions = new ResponderSessions();
+  readonly #outbox = new Outbox();
   readonly #events: ResponderEvent[] = [];
 
   constructor(options: PairingResponderOptions) {
     this.#options = options;
-    this.#cookies = new PairingCookies(options.crypto, options.random);
+    requireOwnFeatures(options.identity);
     this.#window = new PairingWindow(options.attempts);
+    this.#door = new ResponderDoor(options, this.#window);
   }
 
   get isOpen(): boolean {
     return this.#window.isOpen;
   }
 
-  /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. */
-  openWindow(options: { readonly seconds?: number; readonly attempts?: number }, now: Instant): void {
-    // Attempts offered in an older window would skip this one's waiting time.
-    for (const [id, { state }] of this.#sessions) if (state.name === "offered") this.#sessions.delete(id);
-    const seconds = options.seconds ?? WINDOW_SECONDS;
-    const attempts = this.#window.open(seconds, options.attempts ?? WINDOW_ATTEMPTS, now);
-    this.#events.push({ type: "persistAttempts", attempts, needed: false });
-    this.#events.push({ type: "windowOpened", seconds });
+  /** How many attempts are remembered: bounded by PROTOCOL.md §5. */
+  get remembered(): number {
+    return this.#sessions.size;
   }
 
-  closeWindow(): void {
-    if (!this.#window.isOpen) return;
-    this.#window.close();
-    this.#events.push({ type: "windowClosed", reason: "closed" });
+  /** For display and tests: a name of PROTOCOL.md §3, undefined for an attempt that is not remembered. */
+  stateOf(id: string): ResponderState["name"] | undefined {
+    return this.#sessions.get(id)?.state.name;
   }
 
-  /** The person at this screen says: the digits of attempt `id` are the same. */
+  /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. Throws RangeError for a poor secret. */
+  openWindow(
+    options: { readonly seconds?: number; readonly attempts?: number; readonly method?: ResponderMethod },
+    now: Instant,
+  ): void {
+    const { crypto, random } = this.#options;
+    const { seconds = WINDOW_SECONDS, attempts = WINDOW_ATTEMPTS, method = { kind: "compare" } } = options;
+    if (method.kind === "secret") requireSecret(method.secret);
+    this.closeWindow(now);
+    const counters = this.#window.open(seconds, attempts, now);
+    this.#door.keyPairs.next();
+    this.#invitation = new Invitation(crypto, random, method);
+    this.#events.push({ type: "persistAttempts", attempts: counters });
+    this.#events.push({ type: "windowOpened", seconds, method: method.kind });
+    this.#show(this.#invitation.renew());
+  }
+
+  /** The person closes it, which also ends an attempt under way. A window that time closes lets it finish. */
+  closeWindow(now: Instant): void {
+    this.#close("closed");
+    const session = this.#sessions.active();
+    if (session && session.state.name !== "storing") this.#end(session, REASON.WITHDRAWN, now, true);
+  }
+
+  /** The person at this screen says yes to attempt `id`: the digits are the same, or the device may come in. */
   confirm(id: string): void {
     const session = this.#sessions.get(id);
-    if (!session) return;
-    session.userConfirms();
-    if (session.state.name === "ident" && session.answer) this.#out.push({ bytes: session.answer, to: session.from });
+    const move = session && onYes(session.context, session.state);
+    if (session && move) this.#move(session, move);
   }
 
   reject(id: string, now: Instant): void {
     const session = this.#sessions.get(id);
-    if (session?.active) this.#end(session, REASON.NUMERIC_COMPARISON_FAILED, now, true);
+    if (session?.active && session.state.name !== "storing")
+      this.#end(session, REASON.NUMERIC_COMPARISON_FAILED, now, true);
   }
 
-  /** The counters of attempt that just began are on disk. */
-  attemptsPersisted(now: Instant): void {
-    const session = this.#active();
-    const digits = session?.reveal(now + USER_MS);
-    if (!session || digits === undefined || session.state.name !== "comparing") return;
-    if (session.answer) this.#out.push({ bytes: session.answer, to: session.from });
-    const { name: peerName, platform: peerPlatform } = session.state.parsedA;
-    this.#events.push({
-      type: "digits",
-      id: toHex(session.pid),
-      digits,
-      peerName,
-      peerPlatform,
-      address: session.from,
-    });
+  /** The counters with attempt `id` in them are on disk. */
+  attemptsPersisted(id: string, now: Instant): void {
+    const session = this.#sessions.get(id);
+    if (session?.state.name !== "counting") return;
+    session.heardAt = now;
+    this.#move(session, session.state.next);
   }
 
+  /** The counters could not be stored: without them nothing may be revealed. */
+  attemptsFailed(id: string, now: Instant): void {
+    const session = this.#sessions.get(id);
+    if (session?.state.name === "counting") this.#end(session, REASON.STORAGE_FAILED, now, true);
+  }
+
+  /** The bond is on disk: our identity may leave. */
   bondStored(id: string): void {
     const session = this.#sessions.get(id);
-    const peer = session?.stored();
-    if (!session || !peer) return;
-    if (session.answer) this.#out.push({ bytes: session.answer, to: session.from });
-    this.#events.push({ type: "persistAttempts", attempts: this.#window.succeed(), needed: false });
+    if (session?.state.name !== "storing") return;
+    const { peer, answer } = session.state;
+    session.bond = true;
+    this.#move(session, { to: { name: "over" }, answer });
+    this.#events.push({ type: "persistAttempts", attempts: this.#window.succeed() });
     this.#events.push({ type: "done", id, peer });
-    this.#events.push({ type: "windowClosed", reason: "success" });
+    this.#close("success");
   }
 
   bondFailed(id: string, now: Instant): void {
     const session = this.#sessions.get(id);
-    if (session) this.#end(session, REASON.STORAGE_FAILED, now, true);
+    if (session?.state.name === "storing") this.#end(session, REASON.STORAGE_FAILED, now, true);
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
-    let message: Message | undefined;
-    try {
-      message = decodeMessage(datagram);
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-    }
+    const message = messageIn(datagram);
     if (!message) {
       this.drops.malformed++;
       return;
@@ -156,84 +132,48 @@ export class PairingResponder implements Machine {
     const answer = session
       ? this.#onSession(session, message, datagram, from, now)
       : this.#onNew(message, datagram, from, now);
-    if (answer) this.#out.push({ bytes: answer, to: from });
+    if (!answer) return;
+    // Sizes are chosen so that this never happens (PROTOCOL.md §2); a mistake there must not make us an amplifier.
+    if (answer.length > datagram.length) this.#drop("unexpected");
+    else this.#outbox.send({ bytes: answer, to: from });
   }
 
   tick(now: Instant): void {
-    this.#late = this.#late.filter(({ at, datagram }) => {
-      if (at <= now) this.#out.push(datagram);
-      return at > now;
-    });
-    if (this.#window.expired(now)) this.#events.push({ type: "windowClosed", reason: "time" });
-    for (const [id, session] of this.#sessions) {
-      if (now < this.#expiryOf(session)) continue;
-      if (session.active) this.#end(session, REASON.TIMEOUT, now, true);
-      else this.#sessions.delete(id);
+    this.#outbox.tick(now);
+    if (this.#window.expired(now)) this.#close("time");
+    for (const session of this.#sessions) {
+      if (session.aborted && now >= session.aborted.at) this.#end(session, session.aborted.reason, now, false);
+      else if (now < expiryOf(session)) continue;
+      else if (session.active) this.#end(session, REASON.TIMEOUT, now, true);
+      else this.#sessions.delete(session);
     }
+    if (this.isOpen) this.#door.keyPairs.next();
   }
 
   get deadline(): Instant | undefined {
-    let earliest = this.#window.deadline ?? Number.POSITIVE_INFINITY;
-    for (const session of this.#sessions.values()) earliest = Math.min(earliest, this.#expiryOf(session));
-    for (const { at } of this.#late) earliest = Math.min(earliest, at);
+    if (this.isOpen && !this.#door.keyPairs.isReady) return 0;
+    const closing = this.#window.deadline ?? Number.POSITIVE_INFINITY;
+    const earliest = Math.min(this.#sessions.deadline(), this.#outbox.deadline, closing);
     return Number.isFinite(earliest) ? earliest : undefined;
   }
 
   nextDatagram(): OutgoingDatagram | undefined {
-    return this.#out.shift();
+    return this.#outbox.next();
   }
 
   nextEvent(): ResponderEvent | undefined {
     return this.#events.shift();
   }
 
-  #expiryOf(session: ResponderSession): Instant {
-    // Our own disk is not the peer's fault: while the bond is being written nothing expires.
-    if (session.state.name === "storing" || session.state.name === "counting") return Number.POSITIVE_INFINITY;
-    if (!session.active) return session.heardAt + (session.state.name === "over" ? TIME_WAIT_MS : SILENT_MS);
-    return Math.min(session.heardAt + SILENT_MS, session.userUntil);
-  }
-
-  /** A stranger: cookie first, nothing is remembered before it comes back. */
   #onNew(message: Message, datagram: Uint8Array, from: Address, now: Instant): Uint8Array | undefined {
-    if (!this.#window.isOpen && !this.#window.isLocked(now)) return this.#drop("closed");
-    if (message.type === TYPE.HELLO) {
-      const cookie = this.#cookies.make(from, message.pid, message.bodyHash, now);
-      return encodeMessage({ type: TYPE.RETRY, pid: message.pid, seq: STEP.hello, cookie });
-    }
-    if (message.type !== TYPE.START) return this.#drop("unexpected");
-    const { crypto } = this.#options;
-    const bodyHash = crypto.sha256(encodeCbor([message.features, message.publicKey]));
-    if (!this.#cookies.check(message.cookie, from, message.pid, bodyHash, now)) return this.#drop("cookie");
-    return this.#onStart(message, datagram, from, now);
-  }
-
-  #onStart(
-    message: Extract<Message, { type: 2 }>,
-    start: Uint8Array,
-    from: Address,
-    now: Instant,
-  ): Uint8Array | undefined {
-    const refuse = (reason: number, retryAfter = 0): Uint8Array =>
-      encodeMessage({ type: TYPE.ABORT, pid: message.pid, seq: STEP.start, reason, retryAfter });
-    if (this.#window.isLocked(now)) return refuse(REASON.REPEATED_ATTEMPTS);
-    const wait = this.#window.waitSeconds(now);
-    // A person who tries again waits a little and is told so; nothing is remembered meanwhile.
-    if (wait > 0)
-      return encodeMessage({ type: TYPE.WAIT, pid: message.pid, seq: STEP.start, user: 0, secondsLeft: wait });
-    if (this.#active()) return refuse(REASON.BUSY, 1);
-    const parsedA = featuresOf(message.features);
-    if (!parsedA) return refuse(REASON.INVALID_PARAMETERS);
-    if (!parsedA.versions.includes(PAIRING_VERSION)) return refuse(REASON.VERSION);
-    if ((parsedA.models & MODEL_NUMERIC) === 0 || parsedA.io !== IO_DISPLAY_YES_NO)
-      return refuse(REASON.AUTHENTICATION_REQUIREMENTS);
-    const { crypto, random, identity } = this.#options;
-    const keyPair = freshKeyPair(crypto, random);
-    if (!isAcceptableKey(crypto, message.publicKey, keyPair.public)) return refuse(REASON.KEY_REJECTED);
-    this.#makeRoom();
-    const session = new ResponderSession({ crypto, random, identity, keyPair, message, start, parsedA, from, now });
-    this.#sessions.set(toHex(message.pid), session);
-    return session.answer;
+    const holder = this.#sessions.active();
+    // Who else has a link is only found out by hearing them too; but who gives up may begin again without a false alarm.
+    const busy = holder !== undefined && (this.#invitation?.kind !== "link" || holder.aborted !== undefined);
+    const reception = this.#door.receive(message, datagram, from, now, { invitation: this.#invitation, busy });
+    if ("drop" in reception) return this.#drop(reception.drop);
+    if (!(reception instanceof ResponderSession)) return reception.answer;
+    this.#sessions.add(reception);
+    return reception.answer;
   }
 
   #onSession(
@@ -243,102 +183,125 @@ export class PairingResponder implements Machine {
     from: Address,
     now: Instant,
   ): Uint8Array | undefined {
-    if (!sameAddress(session.from, from)) return this.#drop("unexpected");
+    if (!sameAddress(session.context.from, from)) return this.#drop("unexpected");
     if (message.type === TYPE.ABORT) return this.#onPeerAbort(session, message.reason, now);
-    if (message.type === TYPE.POLL) return this.#onPoll(session, message.seq, now);
     if (message.seq < session.lastSeq || message.seq > session.lastSeq + 1) return this.#drop("unexpected");
+    if (session.state.name === "over") return this.#onOver(session, message, datagram);
     if (message.seq === session.lastSeq) return this.#onRepeat(session, datagram, now);
-    if (session.state.name === "over") return session.answer;
-    return this.#onRequest(session, message, datagram, now);
+    if (message.type === TYPE.POLL) return this.#onPoll(session, message.seq, now);
+    const outcome = responderMove(session.context, session.state, message, datagram, this.#invitation?.passkey);
+    if (!outcome) return this.#drop("unexpected");
+    session.accept(message.seq, datagram, now);
+    if ("refuse" in outcome) return this.#end(session, outcome.refuse, now, false);
+    if (isActive(outcome.to) && !session.active) {
+      const reason = this.#takeSlot(session, now);
+      if (reason !== undefined) return this.#end(session, reason, now, false);
+    }
+    return this.#enter(session, outcome) ?? this.#waitIfAsked(session, now);
   }
 
-  /** The table of PROTOCOL.md §3: what is not in it is dropped. */
-  #onRequest(session: ResponderSession, message: Message, datagram: Uint8Array, now: Instant): Uint8Array | undefined {
-    const { state } = session;
-    if (state.name === "offered" && message.type === TYPE.NONCE) {
-      if (this.#active() || !this.#window.isOpen) return this.#end(session, REASON.BUSY, now, false);
-      this.#accept(session, message.seq, datagram, now);
-      session.onNonce(message.nonce, datagram);
-      this.#events.push({ type: "persistAttempts", attempts: this.#window.begin(), needed: true });
-      return undefined;
+  /** One attempt at a time is shown to the person. A reason to refuse, or undefined. */
+  #takeSlot(session: ResponderSession, now: Instant): number | undefined {
+    const holder = this.#sessions.active();
+    if (holder && session.context.outOfBand?.kind === "link") {
+      // Two devices have proved that they know the link, so somebody has seen it: neither comes in.
+      this.#close("linkUsedTwice");
+      if (holder.state.name === "checked") this.#end(holder, REASON.LINK_USED_TWICE, now, true);
+      return REASON.LINK_USED_TWICE;
     }
-    if (state.name === "comparing" && message.type === TYPE.CHECK) {
-      this.#accept(session, message.seq, datagram, now);
-      const reason = session.onCheck(message.check);
-      return reason === undefined
-        ? (session.answer ?? session.wait(message.seq, now))
-        : this.#end(session, reason, now, false);
-    }
-    if (state.name === "ident" && message.type === TYPE.IDENT) {
-      this.#accept(session, message.seq, datagram, now);
-      const peer = session.onIdent(message.sealed);
-      if (typeof peer === "number") return this.#end(session, peer, now, false);
-      this.#events.push({ type: "provisional", id: toHex(session.pid), peer });
-      return undefined;
-    }
-    return this.#drop("unexpected");
+    if (holder) return REASON.BUSY;
+    if (!this.#window.isOpen) return REASON.REPEATED_ATTEMPTS;
+    this.#invitation?.taken();
+    return undefined;
   }
 
-  #accept(session: ResponderSession, seq: number, datagram: Uint8Array, now: Instant): void {
-    session.lastSeq = seq;
-    session.lastRequest = datagram.slice();
-    session.heardAt = now;
-    session.answer = undefined;
+  /** Enters the next state and says what it has to say; the answer, when there is one now. */
+  #enter(session: ResponderSession, { to, answer, event }: ResponderMove): Uint8Array | undefined {
+    session.enter(to);
+    if (answer) session.answer = answer;
+    if (to.name === "counting")
+      this.#events.push({ type: "persistAttempts", attempts: this.#window.begin(), id: session.context.id });
+    if (event?.type === "digits" || event?.type === "approve") session.userUntil = session.heardAt + USER_MS;
+    if (event) this.#events.push(event);
+    return answer;
+  }
+
+  /** The same without a request to answer: the answer that had to wait leaves now. */
+  #move(session: ResponderSession, move: ResponderMove): void {
+    const bytes = this.#enter(session, move);
+    if (bytes) this.#outbox.send({ bytes, to: session.context.from });
   }
 
   #onRepeat(session: ResponderSession, datagram: Uint8Array, now: Instant): Uint8Array | undefined {
-    if (!equalConstantTime(datagram, session.lastRequest)) {
-      if (session.state.name === "over") return this.#drop("unexpected");
+    if (!equalConstantTime(datagram, session.lastRequest))
       return this.#end(session, REASON.INVALID_PARAMETERS, now, false);
-    }
-    if (session.state.name !== "over") session.heardAt = now;
-    if (session.answer) return session.answer;
+    session.heard(now);
+    return session.answer ?? this.#waitIfAsked(session, now);
+  }
+
+  /** CHECK was right, and our person has not answered yet. */
+  #waitIfAsked(session: ResponderSession, now: Instant): Uint8Array | undefined {
     return session.state.name === "checked" ? session.wait(session.lastSeq, now) : undefined;
   }
 
+  /** It ended here; the other side may not know. */
+  #onOver(session: ResponderSession, message: Message, datagram: Uint8Array): Uint8Array | undefined {
+    const repeated = message.seq === session.lastSeq;
+    if (repeated && !equalConstantTime(datagram, session.lastRequest)) return this.#drop("unexpected");
+    if (session.bond && !repeated) return this.#drop("unexpected");
+    return session.answer ?? this.#drop("unexpected");
+  }
+
   #onPoll(session: ResponderSession, seq: number, now: Instant): Uint8Array | undefined {
-    if (session.state.name === "over") return session.answer;
-    if (session.state.name !== "comparing") return this.#drop("unexpected");
-    session.heardAt = now;
+    if (session.state.name !== "asking" && session.state.name !== "waiting") return this.#drop("unexpected");
+    session.heard(now);
     return session.wait(seq, now);
   }
 
   #onPeerAbort(session: ResponderSession, reason: number, now: Instant): undefined {
-    if (session.state.name === "over" || session.state.name === "storing") return this.#drop("unexpected");
-    this.#end(session, reason, now, false);
-    session.answer = undefined;
+    if (session.state.name === "over" || session.state.name === "storing" || session.aborted)
+      return this.#drop("unexpected");
+    session.aborted = { reason, at: now + ABORT_GRACE_MS };
     return undefined;
   }
 
   /** Ends an attempt without a bond. `tell`: nobody has just asked, so the ABORT goes out by itself, three times. */
   #end(session: ResponderSession, reason: number, now: Instant, tell: boolean): Uint8Array {
     const counted = session.active;
+    const { context, peerName } = session;
     const bytes = session.abort(reason);
-    session.heardAt = now;
-    if (tell)
-      for (const wait of ABORT_AFTER_MS) this.#late.push({ at: now + wait, datagram: { bytes, to: session.from } });
-    if (counted) {
-      const { peerName, pid } = session;
-      this.#events.push({ type: "failed", id: toHex(pid), peerName, error: errorForReason(reason) });
-      if (this.#window.fail(now)) this.#events.push({ type: "windowClosed", reason: "tooManyTries" });
-    }
+    session.heard(now);
+    if (tell) this.#outbox.sendThrice({ bytes, to: context.from }, now);
+    if (!counted) return bytes;
+    this.#events.push({ type: "failed", id: context.id, peerName, error: errorForReason(reason, context.model) });
+    if (this.#window.fail(now)) this.#close("tooManyTries");
+    else if (this.isOpen) this.#renew(now);
     return bytes;
   }
 
-  #active(): ResponderSession | undefined {
-    for (const session of this.#sessions.values()) if (session.active) return session;
-    return undefined;
+  /** Letters and links are good for one attempt. Whoever still holds the old ones has to begin again. */
+  #renew(now: Instant): void {
+    const event = this.#invitation?.renew();
+    if (!event) return;
+    const reason = event.type === "letters" ? REASON.CONFIRM_VALUE_FAILED : REASON.OOB_NOT_AVAILABLE;
+    for (const session of this.#sessions.waiting()) this.#end(session, reason, now, false);
+    this.#sessions.trim();
+    this.#show(event);
   }
 
-  /** Strangers may fill a few places at most: the oldest gives way. */
-  #makeRoom(): void {
-    for (const [name, most] of [
-      ["offered", MAX_OFFERED],
-      ["over", MAX_OVER],
-    ] as const) {
-      const found = [...this.#sessions].filter(([, session]) => session.state.name === name);
-      for (const [id] of found.slice(0, Math.max(0, found.length - most + 1))) this.#sessions.delete(id);
-    }
+  #show(event: InvitationEvent | undefined): void {
+    if (event) this.#events.push(event);
+  }
+
+  #close(reason: CloseReason): void {
+    if (!this.#invitation) return;
+    this.#window.close();
+    this.#invitation.end();
+    this.#invitation = undefined;
+    this.#door.keyPairs.forget();
+    // Attempts that were only offered must not outlive it, nor enter the next window without its waiting time.
+    for (const session of this.#sessions.waiting()) this.#sessions.delete(session);
+    this.#events.push({ type: "windowClosed", reason });
   }
 
   #drop(reason: keyof ResponderDrops): undefined {
@@ -347,9 +310,9 @@ export class PairingResponder implements Machine {
   }
 }
 
-function featuresOf(bytes: Uint8Array): Features | undefined {
+function messageIn(datagram: Uint8Array): Message | undefined {
   try {
-    return decodeFeatures(bytes, false);
+    return decodeMessage(datagram);
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;

@@ -1,7 +1,8 @@
-import type { Bond } from "#bonds/bond.js";
 import { MemoryBondStore } from "#bonds/memoryStore.js";
 import type { BondStore, StoredAttempts } from "#bonds/store.js";
 import type { RandomSource } from "#kernel/ports.js";
+
+const READS: ReadonlySet<keyof BondStore> = new Set(["identity", "bonds", "tombstones", "attempts"]);
 
 /** What a kill -9 leaves: the disk, as it was. Counts the steps of a device and ends it at one of them. */
 export class Life {
@@ -47,21 +48,20 @@ export class Disk {
       life.step();
       return life.alive ? result : await new Promise<T>(() => {});
     };
-    return {
-      identity: () => memory.identity(),
-      bonds: () => memory.bonds(),
-      tombstones: () => memory.tombstones(),
-      attempts: () => memory.attempts(),
-      setName: (name) => write(() => memory.setName(name)),
-      put: (bond: Bond) => write(() => memory.put(bond)),
-      remove: (id, wallNow) => write(() => memory.remove(id, wallNow)),
-      drop: (id) => write(() => memory.drop(id)),
-      saveAttempts: (attempts) =>
-        write(async () => {
-          await memory.saveAttempts(attempts);
-          this.counters.push(attempts);
-        }),
-      close: async () => {},
+    // Every method but these writes.
+    const wrapped: ProxyHandler<MemoryBondStore> = {
+      get: (_, name: keyof BondStore) => {
+        if (name === "close") return async () => {};
+        const method = memory[name].bind(memory) as (...given: unknown[]) => Promise<unknown>;
+        if (READS.has(name)) return method;
+        return (...given: unknown[]) =>
+          write(async () => {
+            const result = await method(...given);
+            if (name === "saveAttempts") this.counters.push(memory.attempts());
+            return result;
+          });
+      },
     };
+    return new Proxy(memory, wrapped);
   }
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeMessage, type Message, STEP, TYPE } from "#pairing/messages.js";
+import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
 import { REASON } from "#pairing/reasons.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { PC, PHONE } from "../support/pairing.js";
 import { EVE, type Seen } from "./attacker.js";
 import { floodOfHellos, honestUnderFire, slotHolder } from "./floods.js";
+import { SEQ } from "./impostors.js";
 import { endOf, Stage } from "./stage.js";
 
 /** The wire of one good pairing, to be thrown at others. */
@@ -53,9 +54,9 @@ test("row 25: IDENT before the checks, and NONCE before START, are dropped in si
   const answers = stage.wire.seen.length;
   const sealed = new Uint8Array(70);
   const send = (message: Message): void => stage.wire.inject(encodeMessage(message), EVE, PC);
-  send({ type: TYPE.IDENT, pid: client.pid, seq: STEP.ident, sealed });
-  send({ type: TYPE.CHECK, pid: client.pid, seq: STEP.check, check: new Uint8Array(16) });
-  send({ type: TYPE.NONCE, pid: new Uint8Array(8), seq: STEP.nonce, nonce: new Uint8Array(16) });
+  send({ type: TYPE.IDENT, pid: client.pid, seq: SEQ.ident, sealed });
+  send({ type: TYPE.CHECK, pid: client.pid, seq: SEQ.check, check: new Uint8Array(16) });
+  send({ type: TYPE.NONCE, pid: new Uint8Array(8), seq: SEQ.nonce, nonce: new Uint8Array(16) });
   stage.wait(2000);
   assert.equal(stage.wire.seen.length, answers);
   assert.equal(stage.bonds, 0);

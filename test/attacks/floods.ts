@@ -1,12 +1,12 @@
 import type { Crypto } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import type { RandomSource } from "#kernel/ports.js";
-import { encodeMessage, STEP, TYPE } from "#pairing/messages.js";
+import { encodeMessage, startPadding, TYPE } from "#pairing/messages.js";
 import { PairingResponder } from "#pairing/responder.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { PC, PHONE } from "../support/pairing.js";
 import { EVE } from "./attacker.js";
-import { features } from "./impostors.js";
+import { features, NO_HINT, SEQ } from "./impostors.js";
 import { endOf, Stage } from "./stage.js";
 
 export interface FloodResult {
@@ -51,7 +51,7 @@ export function floodOfHellos(count: number): FloodResult {
   while (responder.nextEvent());
   const hello = (i: number): Uint8Array => {
     const [pid, bodyHash] = [seeded.bytes(8), new Uint8Array(32).fill(i)];
-    return encodeMessage({ type: TYPE.HELLO, pid, seq: STEP.hello, bodyHash, padding: new Uint8Array(40) });
+    return encodeMessage({ type: TYPE.HELLO, pid, seq: SEQ.hello, bodyHash, padding: new Uint8Array(40) });
   };
   responder.receive(hello(0), EVE, 1);
   while (responder.nextDatagram());
@@ -70,6 +70,12 @@ export function floodOfHellos(count: number): FloodResult {
   return { requests: count, answers, bytesIn, bytesOut, curveOperations, randomBytes };
 }
 
+const claimed = features("x");
+const start = {
+  ...{ type: TYPE.START, seq: SEQ.start, features: claimed, hint: NO_HINT },
+  padding: startPadding(claimed, NO_HINT),
+} as const;
+
 /** One hostile datagram of every kind that needs no view of the wire. */
 function hostile(random: SeededRandom, i: number): Uint8Array {
   const [pid, block] = [random.bytes(8), random.bytes(16)];
@@ -78,7 +84,7 @@ function hostile(random: SeededRandom, i: number): Uint8Array {
     case 0:
       return encodeMessage({ type: TYPE.HELLO, pid, seq: 0, bodyHash: random.bytes(32), padding: new Uint8Array(40) });
     case 1:
-      return encodeMessage({ type: TYPE.START, pid, seq: 1, cookie: block, features: features("x"), publicKey });
+      return encodeMessage({ ...start, pid, cookie: block, publicKey });
     case 2:
       return encodeMessage({ type: TYPE.NONCE, pid, seq: 2, nonce: block });
     case 3:

@@ -50,12 +50,11 @@ export class ImpostorKeys {
     this.#master = hkdfExtract(crypto, this.#transcriptHash, concat(dhKey, ltk));
   }
 
-  seal(direction: "hf1 ir" | "hf1 ri", who: { staticPublic: Uint8Array; irk: Uint8Array; name: string }): Uint8Array {
+  seal(direction: "hf1 ir" | "hf1 ri", who: { staticPublic: Uint8Array; irk: Uint8Array }): Uint8Array {
     const plaintext = encodeCbor(
       new Map<number, CborValue>([
         [0, who.staticPublic],
         [1, who.irk],
-        [2, who.name],
       ]),
     );
     const out = new Uint8Array(plaintext.length + 16);

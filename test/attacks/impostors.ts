@@ -1,7 +1,7 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { type CborValue, encodeCbor } from "#kernel/cbor.js";
 import type { RandomSource } from "#kernel/ports.js";
-import { decodeMessage, encodeMessage, type Message, STEP, TYPE } from "#pairing/messages.js";
+import { decodeMessage, encodeMessage, type Message, startPadding, TYPE } from "#pairing/messages.js";
 import { f4, g2 } from "#pairing/toolbox.js";
 import { ImpostorKeys, type Talk } from "./impostorKeys.js";
 
@@ -16,6 +16,11 @@ export interface ImpostorOptions {
   /** The identity it claims in the end. */
   readonly staticPublic?: Uint8Array;
 }
+
+export const NO_HINT: Uint8Array = new Uint8Array(0);
+
+/** Step numbers of numeric comparison. */
+export const SEQ = { hello: 0, start: 1, nonce: 2, check: 3, ident: 4 } as const;
 
 export function x(publicKey: Uint8Array): Uint8Array {
   return publicKey.slice(1, 33);
@@ -37,6 +42,7 @@ export function features(name: string, extra: Iterable<readonly [number, CborVal
       [4, "test"],
       [5, "handfast"],
       [6, new Uint8Array(1)],
+      [7, 0],
       ...extra,
     ]),
   );
@@ -61,8 +67,7 @@ export class ImpostorInitiator {
   keys: ImpostorKeys | undefined;
   psk: Uint8Array | undefined;
   abort: number | undefined;
-  /** The name and the proof it gives in the end; by default the announced name and the right proof. */
-  finalName: string | undefined;
+  /** Replaces the proof. */
   check: Uint8Array | undefined;
   /** Called with the OFFER; returns the nonce, or undefined to wait for `sendNonce`. */
   onOffer: () => Uint8Array | undefined;
@@ -84,7 +89,7 @@ export class ImpostorInitiator {
 
   hello(): void {
     const bodyHash = this.#options.crypto.sha256(bodyOf(this.featuresA, this.publicKey));
-    this.#send({ type: TYPE.HELLO, pid: this.pid, seq: STEP.hello, bodyHash, padding: new Uint8Array(40) });
+    this.#send({ type: TYPE.HELLO, pid: this.pid, seq: SEQ.hello, bodyHash, padding: new Uint8Array(40) });
   }
 
   receive(bytes: Uint8Array): void {
@@ -99,22 +104,18 @@ export class ImpostorInitiator {
 
   sendNonce(na: Uint8Array): void {
     this.na = na;
-    this.#transcript.push(this.#send({ type: TYPE.NONCE, pid: this.pid, seq: STEP.nonce, nonce: na }));
+    this.#transcript.push(this.#send({ type: TYPE.NONCE, pid: this.pid, seq: SEQ.nonce, nonce: na }));
   }
 
   sendCheck(): void {
     const check = this.check ?? this.keys?.checkA;
-    if (check) this.#send({ type: TYPE.CHECK, pid: this.pid, seq: STEP.check, check });
+    if (check) this.#send({ type: TYPE.CHECK, pid: this.pid, seq: SEQ.check, check });
   }
 
   sendIdent(): void {
-    const who = {
-      staticPublic: this.staticPublic,
-      irk: new Uint8Array(16),
-      name: this.finalName ?? this.#options.name ?? "Ana's phone",
-    };
+    const who = { staticPublic: this.staticPublic, irk: new Uint8Array(16) };
     const sealed = this.keys?.seal("hf1 ir", who);
-    if (sealed) this.#send({ type: TYPE.IDENT, pid: this.pid, seq: STEP.ident, sealed });
+    if (sealed) this.#send({ type: TYPE.IDENT, pid: this.pid, seq: SEQ.ident, sealed });
   }
 
   sendStart(cookie: Uint8Array): void {
@@ -122,10 +123,12 @@ export class ImpostorInitiator {
     const start: Message = {
       type: TYPE.START,
       pid: this.pid,
-      seq: STEP.start,
+      seq: SEQ.start,
       cookie,
       features: this.featuresA,
       publicKey,
+      hint: NO_HINT,
+      padding: startPadding(this.featuresA, NO_HINT),
     };
     this.#transcript.push(this.#send(start));
   }
@@ -198,8 +201,8 @@ export class ImpostorResponder {
     this.#options = options;
     this.keyPair = options.keyPair ?? freshPair(crypto, random);
     this.featuresB = features(options.name ?? "Ana's PC", [
-      [7, 1],
       [8, 1],
+      [9, 1],
     ]);
     this.staticPublic = options.staticPublic ?? crypto.x25519KeyPair(random(32)).public;
     this.onStart = () => random(16);
@@ -236,7 +239,7 @@ export class ImpostorResponder {
     const { crypto } = this.#options;
     this.nb = nb;
     this.digits = g2(crypto, x(start.publicKey), x(this.keyPair.public), na, nb);
-    const reveal = this.#answer({ pid: start.pid, seq: STEP.nonce }, { type: TYPE.REVEAL, nonce: nb });
+    const reveal = this.#answer({ pid: start.pid, seq: SEQ.nonce }, { type: TYPE.REVEAL, nonce: nb });
     this.#transcript.push(reveal);
     const talk: Talk = {
       pid: start.pid,
@@ -266,7 +269,7 @@ export class ImpostorResponder {
   #onIdent(message: Message & { readonly sealed: Uint8Array }, keys: ImpostorKeys): void {
     const staticI = keys.open("hf1 ir", message.sealed);
     if (staticI) this.psk = keys.psk(staticI, this.staticPublic);
-    const who = { staticPublic: this.staticPublic, irk: new Uint8Array(16), name: this.#options.name ?? "Ana's PC" };
+    const who = { staticPublic: this.staticPublic, irk: new Uint8Array(16) };
     this.#answer(message, { type: TYPE.IDENTIFIED, sealed: keys.seal("hf1 ri", who) });
   }
 

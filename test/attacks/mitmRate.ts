@@ -66,7 +66,7 @@ function pcDigits(random: SeededRandom): string {
   eve.hello();
   return talk(responder, eve, () => {
     const event = responder.nextEvent();
-    if (event?.type === "persistAttempts" && event.needed) responder.attemptsPersisted(1);
+    if (event?.type === "persistAttempts" && event.id !== undefined) responder.attemptsPersisted(event.id, 1);
     return event?.type === "digits" ? event.digits : undefined;
   });
 }

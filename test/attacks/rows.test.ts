@@ -21,9 +21,8 @@ const ROWS: Readonly<Record<number, Row>> = {
   7: { attack: "Nonce or key reuse between attempts" },
   8: {
     attack: "Method confusion (von Tschirschnitz 2021)",
-    notApplicable: "one way of pairing exists: numeric comparison",
   },
-  9: { attack: "Passkey confusion (Shi 2026)", notApplicable: "passkey entry does not exist" },
+  9: { attack: "Passkey confusion (Shi 2026)" },
   10: { attack: "Pairing-mode confusion (Claverie 2023)" },
   11: { attack: "Just Works downgrade, IO capability edit (Zhang 2020)" },
   12: { attack: "Feature and name tampering" },
@@ -34,8 +33,8 @@ const ROWS: Readonly<Record<number, Row>> = {
   17: { attack: "BLUFFS: reusable session key (CVE-2023-24023)" },
   18: { attack: "BLERP: unauthenticated re-pairing (2026)" },
   19: { attack: "Happy man in the middle: failures nobody is warned of" },
-  20: { attack: "Passkey leak by reuse (Lindell 2008)", notApplicable: "passkey entry does not exist" },
-  21: { attack: "Group guessing, ghost (Jangid 2023)", notApplicable: "passkey entry does not exist" },
+  20: { attack: "Passkey leak by reuse (Lindell 2008)" },
+  21: { attack: "Group guessing, ghost (Jangid 2023)" },
   22: { attack: "Concurrent sessions (Chang-Shmatikov 2007)" },
   23: { attack: "Misbinding (Sethi-Peltonen-Aura 2019)" },
   24: { attack: "Habit click, one-sided confirmation (Uzun 2007)" },
@@ -48,7 +47,6 @@ const ROWS: Readonly<Record<number, Row>> = {
   31: { attack: "Another local program uses the bond (Sivakumaran 2019)" },
   32: {
     attack: "Copied bond file (BLAP)",
-    notApplicable: "the bond secret does not ratchet, so a copy cannot be noticed",
   },
   33: { attack: "Timing side channels in JavaScript" },
 };

@@ -39,8 +39,8 @@ test("row 10: an edited list of versions, or another version, ends without a bon
     [0, [1, 2]],
     [0, [0, 1]],
     [0, [2]],
-    [7, 0],
-    [7, 2],
+    [8, 0],
+    [8, 2],
   ] as const) {
     const stage = new Stage({ seed: 1 });
     stage.wire.rewrite(TYPE.OFFER, (offer) => ({ ...offer, features: withFeature(offer.features, key, value) }));
@@ -74,9 +74,9 @@ test("row 11: an edited IO capability, model or any flipped bit of the features 
     [2, 0],
     [2, 2],
     [2, 3],
-    [8, 0],
-    [8, 2],
-    [8, 4],
+    [9, 0],
+    [9, 2],
+    [9, 4],
   ] as const) {
     const stage = new Stage({ seed: 12 });
     stage.wire.rewrite(TYPE.OFFER, (offer) => ({ ...offer, features: withFeature(offer.features, key, value) }));
@@ -105,7 +105,7 @@ test("row 12: a renamed device ends without a bond", () => {
 });
 
 test("row 13: there is no key size to negotiate: any further feature is refused, and every key has 32 bytes", () => {
-  for (const key of [7, 9, 10, 16, 255])
+  for (const key of [8, 9, 10, 16, 255])
     assert.equal(decodeFeatures(features("a name", [[key, 7]]), false), undefined, `feature ${key}`);
   assert.ok(decodeFeatures(features("a name"), false));
   const stage = new Stage({ seed: 3 });

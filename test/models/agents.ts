@@ -2,10 +2,10 @@ import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import { type Address, type Instant, sameAddress } from "#kernel/ports.js";
 import type { PairedPeer, PairingIdentity } from "#pairing/exchange.js";
 import { PairingInitiator } from "#pairing/initiator.js";
-import { encodeMessage, type Message, STEP, TYPE } from "#pairing/messages.js";
+import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
 import { PairingResponder } from "#pairing/responder.js";
 import { pairingMessage } from "../attacks/attacker.js";
-import { bodyOf } from "../attacks/impostors.js";
+import { bodyOf, SEQ } from "../attacks/impostors.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { symbolicCrypto } from "./symbolicCrypto.js";
 
@@ -134,7 +134,7 @@ export function runPc(pc: PcSetup, history: readonly Input[]): Seen {
   let screen: Seen["screen"];
   const settle = (): void => {
     for (let event = responder.nextEvent(); event; event = responder.nextEvent()) {
-      if (event.type === "persistAttempts" && event.needed) responder.attemptsPersisted(NOW);
+      if (event.type === "persistAttempts" && event.id !== undefined) responder.attemptsPersisted(event.id, NOW);
       if (event.type === "digits") screen = { id: event.id, digits: event.digits };
       if (event.type === "failed") screen = undefined;
       if (event.type !== "provisional") continue;
@@ -176,7 +176,7 @@ export function cookieFor(pc: PcSetup, hello: Message): Uint8Array {
 /** The same START with a cookie of this PC. */
 export function withCookieOf(pc: PcSetup, start: Start): Start {
   const bodyHash = symbolicCrypto.sha256(bodyOf(start.features, start.publicKey));
-  const hello = { type: TYPE.HELLO, pid: start.pid, seq: STEP.hello, bodyHash, padding: new Uint8Array(40) };
+  const hello = { type: TYPE.HELLO, pid: start.pid, seq: SEQ.hello, bodyHash, padding: new Uint8Array(40) };
   return { ...start, cookie: cookieFor(pc, hello) };
 }
 
@@ -217,7 +217,7 @@ export function runClient(name: string, seed: number, target: PcSetup, history: 
   };
   settle();
   const fetch = (cookie: Uint8Array, pid: Uint8Array): void => {
-    initiator.receive(encodeMessage({ type: TYPE.RETRY, pid, seq: STEP.hello, cookie }), THERE, NOW);
+    initiator.receive(encodeMessage({ type: TYPE.RETRY, pid, seq: SEQ.hello, cookie }), THERE, NOW);
     settle();
   };
   const hello = pairingMessage(said[0] ?? new Uint8Array());

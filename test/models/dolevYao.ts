@@ -1,10 +1,10 @@
 import type { KeyPair } from "#crypto/crypto.js";
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
-import { encodeMessage, type Message, STEP, TYPE } from "#pairing/messages.js";
+import { encodeMessage, type Message, startPadding, TYPE } from "#pairing/messages.js";
 import { f4 } from "#pairing/toolbox.js";
 import { pairingMessage } from "../attacks/attacker.js";
 import { ImpostorKeys, type Talk, withFeature } from "../attacks/impostorKeys.js";
-import { features, x } from "../attacks/impostors.js";
+import { features, NO_HINT, SEQ, x } from "../attacks/impostors.js";
 import {
   Agent,
   type Input,
@@ -197,15 +197,14 @@ class Search {
       if (session.over) continue;
       if (session.offer && !session.na)
         for (const nonce of this.#noncesFor(world, heard, device.agent, state, pid))
-          say({ type: TYPE.NONCE, pid, seq: STEP.nonce, nonce });
+          say({ type: TYPE.NONCE, pid, seq: SEQ.nonce, nonce });
       if (!session.nb) continue;
       const keys = keysOf(session);
       for (const check of [...heard.filter(is(TYPE.CHECK)).map((each) => each.check), ...(keys ? [keys.checkA] : [])])
-        say({ type: TYPE.CHECK, pid, seq: STEP.check, check });
+        say({ type: TYPE.CHECK, pid, seq: SEQ.check, check });
       const idents = heard.filter(is(TYPE.IDENT)).map((each) => each.sealed);
-      const name = session.start ? nameIn(session.start.features) : "";
-      if (keys) idents.push(keys.seal("hf1 ir", { staticPublic: ownStatic, irk: ownNonce, name }));
-      for (const sealed of idents) say({ type: TYPE.IDENT, pid, seq: STEP.ident, sealed });
+      if (keys) idents.push(keys.seal("hf1 ir", { staticPublic: ownStatic, irk: ownNonce }));
+      for (const sealed of idents) say({ type: TYPE.IDENT, pid, seq: SEQ.ident, sealed });
     }
   }
 
@@ -220,27 +219,24 @@ class Search {
     } else if (!session.nb && last === TYPE.NONCE) {
       const nonces = heard.filter(is(TYPE.REVEAL)).map((each) => each.nonce);
       for (const nonce of [...nonces, ownNonce, ...screens(world).map(nonceFor)])
-        say({ type: TYPE.REVEAL, pid, seq: STEP.nonce, nonce });
+        say({ type: TYPE.REVEAL, pid, seq: SEQ.nonce, nonce });
     } else if (last === TYPE.CHECK) {
       const keys = keysOf(session);
       const checks = [...heard.filter(is(TYPE.CHECKED)), ...heard.filter(is(TYPE.CHECK))].map((each) => each.check);
       for (const check of [...checks, ...(keys ? [keys.checkB] : [])])
-        say({ type: TYPE.CHECKED, pid, seq: STEP.check, check });
+        say({ type: TYPE.CHECKED, pid, seq: SEQ.check, check });
     } else if (last === TYPE.IDENT) {
       const keys = keysOf(session);
       const sealed = heard.filter(is(TYPE.IDENTIFIED)).map((each) => each.sealed);
-      if (keys)
-        sealed.push(
-          keys.seal("hf1 ri", { staticPublic: ownStatic, irk: ownNonce, name: nameIn(session.offer.features) }),
-        );
-      for (const one of sealed) say({ type: TYPE.IDENTIFIED, pid, seq: STEP.ident, sealed: one });
+      if (keys) sealed.push(keys.seal("hf1 ri", { staticPublic: ownStatic, irk: ownNonce }));
+      for (const one of sealed) say({ type: TYPE.IDENTIFIED, pid, seq: SEQ.ident, sealed: one });
     }
   }
 
   /** Nonces for the PC. One that was searched for needs the PC's own nonce: is it known already? */
   #noncesFor(world: World, heard: readonly Message[], agent: Agent, state: LocalState, pid: Uint8Array): Uint8Array[] {
     const plain = [...heard.filter(is(TYPE.NONCE)).map((each) => each.nonce), ownNonce];
-    const probe = encodeMessage({ type: TYPE.NONCE, pid, seq: STEP.nonce, nonce: ownNonce });
+    const probe = encodeMessage({ type: TYPE.NONCE, pid, seq: SEQ.nonce, nonce: ownNonce });
     const answered = agent.after(state, { kind: "deliver", bytes: probe });
     const nb = pcSessions(answered).find((each) => equalConstantTime(each.pid, pid))?.nb;
     const known = nb && heard.some((each) => each.type === TYPE.REVEAL && equalConstantTime(each.nonce, nb));
@@ -317,8 +313,10 @@ function startsFor(heard: readonly Message[], index: number): Start[] {
     { ...start, features: withFeature(start.features, 4, "evil") },
   ]);
   const pid = new Uint8Array(8).fill(0xe0 + index);
-  const mine = { type: TYPE.START, pid, seq: STEP.start, cookie: new Uint8Array(16), publicKey: own.public } as const;
-  return [...honest, ...edited, { ...mine, features: features("phone 0") }];
+  const ownFeatures = features("phone 0");
+  const padding = startPadding(ownFeatures, NO_HINT);
+  const head = { type: TYPE.START, pid, seq: SEQ.start, cookie: new Uint8Array(16), hint: NO_HINT, padding } as const;
+  return [...honest, ...edited, { ...head, publicKey: own.public, features: ownFeatures }];
 }
 
 /** OFFERs for the client that sent `start`: those of the PCs, edited ones, and the attacker's own. */
@@ -327,8 +325,8 @@ function offersFor(start: Start, heard: readonly Message[], early: readonly stri
   const commit = (publicKey: Uint8Array, nonce: Uint8Array): Uint8Array =>
     f4(symbolicCrypto, x(publicKey), x(start.publicKey), nonce, 0);
   const canned = features("PC 0", [
-    [7, 1],
     [8, 1],
+    [9, 1],
   ]);
   const honest = heard.filter(is(TYPE.OFFER));
   const edited = honest.flatMap((offer) => [
@@ -344,7 +342,7 @@ function offersFor(start: Start, heard: readonly Message[], early: readonly stri
   return [
     ...honest,
     ...edited,
-    ...[...mine, mirror].map((each) => ({ type: TYPE.OFFER, pid, seq: STEP.start, features: canned, ...each })),
+    ...[...mine, mirror].map((each) => ({ type: TYPE.OFFER, pid, seq: SEQ.start, features: canned, ...each })),
   ];
 }
 
@@ -432,9 +430,4 @@ function keysOf(session: Session): ImpostorKeys | undefined {
 function saidTheSame(client: LocalState, pc: LocalState): boolean {
   const [a, b] = [sessionOf(client, false).transcript, sessionOf(pc, true).transcript];
   return a.length === b.length && a.every((bytes, i) => equalConstantTime(bytes, b[i] ?? new Uint8Array()));
-}
-
-function nameIn(featureMap: Uint8Array): string {
-  const text = new TextDecoder().decode(featureMap);
-  return /(phone|PC) \d/.exec(text)?.[0] ?? "";
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { enableMutants } from "../attacks/mutants.js";
 import { twins } from "../attacks/pairingMutants.js";
-import { type Row, runModels } from "./run.js";
+import { type Row, runModels, tableOf } from "./run.js";
+import { TABLE_BEGIN, TABLE_END, TABLE_FILE } from "./table.js";
 
 enableMutants(twins);
 const rows: readonly Row[] = await runModels(twins);
@@ -18,4 +20,11 @@ test("the models hold as specified, and each of their broken variants is found b
     const of = rows.filter((row) => row.model === model);
     assert.ok(of.some(({ shouldHold }) => shouldHold) && of.some(({ shouldHold }) => !shouldHold), model);
   }
+});
+
+test("the table in PROTOCOL.md is what the models say today (npx tsc -b && node dist/tools/modelTable.js writes it)", () => {
+  const text = readFileSync(TABLE_FILE, "utf8");
+  const [, rest = ""] = text.split(TABLE_BEGIN);
+  const [written = ""] = rest.split(TABLE_END);
+  assert.equal(written.trim(), tableOf(rows));
 });

@@ -3,7 +3,9 @@ import { nativeCrypto } from "#crypto/native.node.js";
 import type { Address } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
 import type { PairedPeer, PairingIdentity } from "#pairing/exchange.js";
-import { type InitiatorEvent, PairingInitiator } from "#pairing/initiator.js";
+import { type InitiatorEvent, type InitiatorMethod, PairingInitiator } from "#pairing/initiator.js";
+import type { ResponderMethod } from "#pairing/invitation.js";
+import { parseLink } from "#pairing/link.js";
 import { PairingResponder, type ResponderEvent } from "#pairing/responder.js";
 import type { PairingAttempts } from "#pairing/window.js";
 import { type Link, SimulatedNetwork } from "../simulation/network.js";
@@ -22,6 +24,16 @@ export interface PairingWorldOptions {
   readonly phoneSays?: (own: string, other: string | undefined) => boolean | undefined;
   readonly pcSays?: (own: string, other: string | undefined) => boolean | undefined;
   readonly windowOpen?: boolean;
+  readonly phoneAppId?: string;
+  /** What the PC and what the phone can do with a bond. */
+  readonly upgrades?: readonly [pc: number, phone: number];
+  /** How the PC's person lets the phone in, and what the phone's person chose: by default the same. */
+  readonly method?: ResponderMethod;
+  readonly phoneMethod?: InitiatorMethod;
+  /** What the phone's person types when the PC shows these letters; undefined: nothing. */
+  readonly types?: (letters: string | undefined) => string | undefined;
+  /** Whether the PC's person lets it in who knew the letters or the link; undefined: no answer. */
+  readonly approves?: (peerName: string) => boolean | undefined;
   /** False: the disk never answers. */
   readonly stores?: boolean;
 }
@@ -40,19 +52,36 @@ export class PairingWorld {
   readonly #options: PairingWorldOptions;
   phone: Phone | undefined;
   pcDigits: { id: string; digits: string } | undefined;
+  /** On the PC's screen. */
+  letters: string | undefined;
+  link: string | undefined;
 
   constructor(options: PairingWorldOptions) {
     this.#options = options;
     this.crypto = options.crypto ?? nativeCrypto;
     this.network = new SimulatedNetwork(this.clock, options.seed, options.link);
     this.random = new SeededRandom(options.seed + 77);
-    const identity = this.identity("Ana's PC");
-    const attempts = options.attempts ?? { failures: 0, windows: 0 };
-    this.responder = new PairingResponder({ crypto: this.crypto, random: this.random.bytes, identity, attempts });
+    const identity = { ...this.identity("Ana's PC"), upgrades: options.upgrades?.[0] ?? 0 };
+    this.responder = this.responderWith(identity);
     const socket = this.network.socket(PC);
     this.pcPump = new Pump(this.responder, socket, this.clock, () => this.#onPc());
     socket.onDatagram((bytes, from) => this.pcPump.receive(bytes, from));
-    if (options.windowOpen !== false) this.responder.openWindow({}, this.clock.now());
+    if (options.windowOpen !== false) this.open();
+  }
+
+  responderWith(identity: PairingIdentity): PairingResponder {
+    const { attempts = { failures: 0, windows: 0 } } = this.#options;
+    return new PairingResponder({ crypto: this.crypto, random: this.random.bytes, identity, attempts });
+  }
+
+  phoneIdentity(): PairingIdentity {
+    const { phoneAppId: appId, upgrades } = this.#options;
+    return { ...this.identity("Ana's phone"), upgrades: upgrades?.[1] ?? 0, ...(appId !== undefined && { appId }) };
+  }
+
+  open(): void {
+    const { method } = this.#options;
+    this.responder.openWindow(method ? { method } : {}, this.clock.now());
     this.pcPump.turn();
   }
 
@@ -61,10 +90,11 @@ export class PairingWorld {
     return { staticPublic: pair.public, irk: this.random.bytes(16), name, platform: "test", appId: "handfast" };
   }
 
-  start(address: Address = PHONE): Phone {
-    const phone = new Phone(this, address, this.#options.stores !== false, (own) => {
-      const says = this.#options.phoneSays ?? ((a: string, b: string | undefined) => a === b);
-      return says(own, this.pcDigits?.digits);
+  start(address: Address = PHONE, method: InitiatorMethod = this.#phoneMethod()): Phone {
+    const { stores, phoneSays = (a: string, b: string | undefined) => a === b, types = (a) => a } = this.#options;
+    const phone = new Phone(this, address, method, stores !== false, {
+      says: (own) => phoneSays(own, this.pcDigits?.digits),
+      types: () => types(this.letters),
     });
     this.phone = phone;
     return phone;
@@ -75,6 +105,13 @@ export class PairingWorld {
     const phone = this.start();
     this.clock.runUntil(() => phone.outcome !== undefined && this.pcOutcome !== undefined, limitMs);
     return { phone: phone.outcome, pc: this.pcOutcome };
+  }
+
+  #phoneMethod(): InitiatorMethod {
+    const { phoneMethod, method } = this.#options;
+    if (phoneMethod) return phoneMethod;
+    if (method?.kind === "link") return { kind: "link", link: parseLink(this.link ?? "") };
+    return method ?? { kind: "compare" };
   }
 
   get pcOutcome(): ResponderEvent | undefined {
@@ -91,7 +128,14 @@ export class PairingWorld {
   #act(event: ResponderEvent): void {
     if (event.type === "persistAttempts") {
       this.persisted.push(event.attempts);
-      if (event.needed) this.#later(() => this.responder.attemptsPersisted(this.clock.now()));
+      const { id } = event;
+      if (id !== undefined) this.#later(() => this.responder.attemptsPersisted(id, this.clock.now()));
+    }
+    if (event.type === "letters") this.letters = event.letters;
+    if (event.type === "link") this.link = event.link;
+    if (event.type === "approve") {
+      const { id, peerName } = event;
+      this.clock.schedule(2000, () => this.#approve(id, peerName));
     }
     if (event.type === "digits") {
       this.pcDigits = { id: event.id, digits: event.digits };
@@ -106,8 +150,21 @@ export class PairingWorld {
   }
 
   #pcPerson(id: string, digits: string): void {
+    // Who sees nothing yet on the other screen waits.
+    if (!this.#options.pcSays && this.phone && this.phone.digits === undefined && !this.phone.outcome) {
+      this.clock.schedule(500, () => this.#pcPerson(id, digits));
+      return;
+    }
     const says = this.#options.pcSays ?? ((a: string, b: string | undefined) => a === b);
     const answer = says(digits, this.phone?.digits);
+    if (answer === true) this.responder.confirm(id);
+    if (answer === false) this.responder.reject(id, this.clock.now());
+    this.pcPump.turn();
+  }
+
+  #approve(id: string, peerName: string): void {
+    const { approves = () => true } = this.#options;
+    const answer = approves(peerName);
     if (answer === true) this.responder.confirm(id);
     if (answer === false) this.responder.reject(id, this.clock.now());
     this.pcPump.turn();
@@ -121,6 +178,12 @@ export class PairingWorld {
   }
 }
 
+/** What the person with the phone does. */
+interface PhonePerson {
+  readonly says: (own: string) => boolean | undefined;
+  readonly types: () => string | undefined;
+}
+
 /** One attempt of a phone, with its person. */
 export class Phone {
   readonly initiator: PairingInitiator;
@@ -129,10 +192,11 @@ export class Phone {
   readonly events: InitiatorEvent[] = [];
   digits: string | undefined;
 
-  constructor(world: PairingWorld, address: Address, stores: boolean, says: (own: string) => boolean | undefined) {
+  constructor(world: PairingWorld, address: Address, method: InitiatorMethod, stores: boolean, person: PhonePerson) {
     const { crypto, clock } = world;
-    const identity = world.identity("Ana's phone");
-    this.initiator = new PairingInitiator({ crypto, random: world.random.bytes, identity, to: PC, now: clock.now() });
+    const identity = world.phoneIdentity();
+    const random = world.random.bytes;
+    this.initiator = new PairingInitiator({ crypto, random, identity, to: PC, now: clock.now(), method });
     const socket = world.network.socket(address);
     this.pump = new Pump(this.initiator, socket, clock, () => {
       for (let event = this.initiator.nextEvent(); event; event = this.initiator.nextEvent()) {
@@ -140,8 +204,9 @@ export class Phone {
         if (event.type === "digits") {
           const { digits } = event;
           this.digits = digits;
-          clock.schedule(2500, () => this.#person(says(digits), clock));
+          clock.schedule(2500, () => this.#person(person.says(digits), clock));
         }
+        if (event.type === "code") clock.schedule(2500, () => this.#type(person.types(), clock));
         if (event.type === "provisional" && stores) {
           this.bonds.push(event.peer);
           clock.schedule(1, () => this.#turn(() => this.initiator.bondStored()));
@@ -161,8 +226,18 @@ export class Phone {
     if (answer === false) this.#turn(() => this.initiator.reject(clock.now()));
   }
 
+  #type(letters: string | undefined, clock: VirtualClock): void {
+    if (letters !== undefined) this.#turn(() => void this.initiator.enterCode(letters, clock.now()));
+  }
+
   #turn(action: () => void): void {
     action();
     this.pump.turn();
   }
+}
+
+/** The code of an error, or the kind of an outcome. */
+export function codeOf(event: InitiatorEvent | ResponderEvent | undefined): string {
+  if (!event) return "none";
+  return event.type === "failed" ? event.error.code : event.type;
 }

@@ -29,8 +29,8 @@ export function runPc(socket: DatagramSocket, name: string, shown: Shown): void 
   const pump: Pump = new Pump(responder, socket, systemClock, () => {
     for (let event = responder.nextEvent(); event; event = responder.nextEvent()) {
       if (event.type === "digits") shown.digits(event.digits);
-      if (event.type !== "persistAttempts" || !event.needed) continue;
-      responder.attemptsPersisted(systemClock.now());
+      if (event.type !== "persistAttempts" || event.id === undefined) continue;
+      responder.attemptsPersisted(event.id, systemClock.now());
       pump.turn();
     }
   });

@@ -1,8 +1,8 @@
 import type { Address } from "#kernel/ports.js";
-import { encodeMessage, type Message, STEP, TYPE } from "#pairing/messages.js";
-import { REASON } from "#pairing/reasons.js";
+import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
 import { PC, PHONE } from "../../support/pairing.js";
 import { EVE, pairingMessage } from "../attacker.js";
+import { ImpostorResponder, SEQ } from "../impostors.js";
 import { endOf, type Outcome, Stage } from "../stage.js";
 
 /** A START whose sender never received anything at the address it claims. */
@@ -61,25 +61,26 @@ export function secondScreen(seed: number): Outcome {
   return { succeeded: shown > 1, why: `${shown} attempts showed digits at the same time` };
 }
 
-/** An ABORT from somebody who cannot see the wire and guesses the attempt's number. */
-export function blindAbort(seed: number): Outcome {
-  return abortPhone(seed, PC, () => new Uint8Array(8));
+/** An OFFER from somebody who cannot see the wire and guesses the attempt's number. */
+export function blindOffer(seed: number): Outcome {
+  return forgeOffer(seed, PC, () => new Uint8Array(8));
 }
 
-/** An ABORT from somebody who sees the wire but cannot send from the PC's address. */
-export function abortFromElsewhere(seed: number): Outcome {
-  return abortPhone(seed, EVE, (pid) => pid);
+/** An OFFER from somebody who sees the wire but cannot send from the PC's address. */
+export function offerFromElsewhere(seed: number): Outcome {
+  return forgeOffer(seed, EVE, (pid) => pid);
 }
 
-/** The same against the PC. */
-export function abortPcFromElsewhere(seed: number): Outcome {
+/** A nonce for the phone's attempt, from elsewhere. */
+export function nonceFromElsewhere(seed: number): Outcome {
   const stage = new Stage({ seed });
-  const phone = stage.world.start();
-  stage.waitFor(() => phone.digits !== undefined, 5000);
-  const pid = stage.wire.messages(TYPE.HELLO)[0]?.pid ?? new Uint8Array(8);
-  stage.wire.inject(abort(pid), EVE, PC);
-  stage.waitFor(() => phone.outcome !== undefined, 20_000);
-  return { succeeded: endOf(phone) !== "done", why: endOf(phone) };
+  stage.wire.rewrite(TYPE.OFFER, (offer) => {
+    const { pid } = offer;
+    stage.wire.inject(encodeMessage({ type: TYPE.NONCE, pid, seq: SEQ.nonce, nonce: new Uint8Array(16) }), EVE, PC);
+    return offer;
+  });
+  stage.world.run(60_000);
+  return { succeeded: endOf(stage.world.phone) !== "done", why: endOf(stage.world.phone) };
 }
 
 /** A window that was closed and opened again must not keep half-open attempts of the old one: they skip the waiting time. */
@@ -96,7 +97,7 @@ export function offerKeptOverWindows(seed: number): Outcome {
   stage.wait(61_000);
   early.hello();
   stage.wait(1000);
-  responder.closeWindow();
+  responder.closeWindow(clock.now());
   pcPump.turn();
   stage.wait(1000);
   open();
@@ -105,18 +106,21 @@ export function offerKeptOverWindows(seed: number): Outcome {
   return { succeeded: early.nb !== undefined, why: "the new window asks for a minute of waiting first" };
 }
 
-function abortPhone(seed: number, from: Address, pidOf: (pid: Uint8Array) => Uint8Array): Outcome {
+function forgeOffer(seed: number, from: Address, pidOf: (pid: Uint8Array) => Uint8Array): Outcome {
   const stage = new Stage({ seed });
-  const phone = stage.world.start();
-  stage.waitFor(() => phone.digits !== undefined, 5000);
-  const pid = pidOf(stage.wire.messages(TYPE.HELLO)[0]?.pid ?? new Uint8Array(8));
-  stage.wire.inject(abort(pid), from, PHONE);
-  stage.waitFor(() => phone.outcome !== undefined, 20_000);
-  return { succeeded: endOf(phone) !== "done", why: endOf(phone) };
-}
-
-function abort(pid: Uint8Array): Uint8Array {
-  return encodeMessage({ type: TYPE.ABORT, pid, seq: STEP.check, reason: REASON.UNSPECIFIED, retryAfter: 0 });
+  const { crypto, random } = stage.world;
+  const eve = new ImpostorResponder({
+    crypto,
+    random: random.bytes,
+    send: (bytes) => stage.wire.inject(bytes, from, PHONE),
+  });
+  stage.wire.rewrite(TYPE.START, (start) => {
+    eve.start = { ...start, pid: pidOf(start.pid) };
+    eve.sendOffer(new Uint8Array(16));
+    return start;
+  });
+  stage.world.run(60_000);
+  return { succeeded: endOf(stage.world.phone) !== "done", why: endOf(stage.world.phone) };
 }
 
 function fromPc(stage: Stage): Message[] {

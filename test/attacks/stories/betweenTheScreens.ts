@@ -1,13 +1,13 @@
 import { nonceThatShows } from "#cli/mitm/digitSearch.node.js";
 import { equalConstantTime, fromHex, isAllZero, toHex } from "#kernel/bytes.js";
 import { encodeCbor } from "#kernel/cbor.js";
-import { encodeMessage, type Message, STEP, TYPE } from "#pairing/messages.js";
+import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
 import { f4, g2 } from "#pairing/toolbox.js";
 import { PC, PHONE } from "../../support/pairing.js";
 import { EVE, pairingMessage } from "../attacker.js";
 
 import { withFeature } from "../impostorKeys.js";
-import { x } from "../impostors.js";
+import { SEQ, x } from "../impostors.js";
 import { endOf, type Outcome, Stage } from "../stage.js";
 
 /** Core Spec Vol 3 Part H §2.3.5.6.1. */
@@ -138,13 +138,13 @@ export function negateStartedKey(seed: number): Outcome {
     const message = pairingMessage(bytes);
     if (message?.type === TYPE.HELLO) {
       const cookie = new Uint8Array(16);
-      wire.inject(encodeMessage({ type: TYPE.RETRY, pid: message.pid, seq: STEP.hello, cookie }), PC, PHONE);
+      wire.inject(encodeMessage({ type: TYPE.RETRY, pid: message.pid, seq: SEQ.hello, cookie }), PC, PHONE);
       return "drop";
     }
     if (message?.type === TYPE.START) {
       held = { ...message, publicKey: negated(message.publicKey) };
       const bodyHash = stage.world.crypto.sha256(encodeCbor([held.features, held.publicKey]));
-      const hello = { type: TYPE.HELLO, pid: held.pid, seq: STEP.hello, bodyHash, padding: new Uint8Array(40) };
+      const hello = { type: TYPE.HELLO, pid: held.pid, seq: SEQ.hello, bodyHash, padding: new Uint8Array(40) };
       wire.inject(encodeMessage(hello), PHONE, PC);
       return "drop";
     }
@@ -166,7 +166,7 @@ export function editPlatform(seed: number): Outcome {
 /** The PC offers a way of pairing that nobody at the phone asked for. */
 export function otherModel(seed: number): Outcome {
   const stage = new Stage({ seed });
-  stage.wire.rewrite(TYPE.OFFER, (offer) => ({ ...offer, features: withFeature(offer.features, 8, 2) }));
+  stage.wire.rewrite(TYPE.OFFER, (offer) => ({ ...offer, features: withFeature(offer.features, 9, 2) }));
   const victim = stage.world.start();
   stage.wait(1000);
   return { succeeded: victim.digits !== undefined, why: endOf(victim) };
@@ -200,16 +200,6 @@ export function lowOrderStatic(seed: number): Outcome {
   stage.wait(10_000);
   const stored = stage.world.pcBonds[0];
   return { succeeded: stored !== undefined && isAllZero(stored.staticPublic), why: `the PC answered ${client.abort}` };
-}
-
-/** One name on the screen while people compare, another one in the bond. */
-export function renameAtTheEnd(seed: number): Outcome {
-  const stage = new Stage({ seed, pcSays: () => true });
-  const client = stage.asClient();
-  client.finalName = "Somebody else";
-  client.hello();
-  stage.wait(10_000);
-  return { succeeded: stage.bonds > 0, why: `the PC answered ${client.abort}` };
 }
 
 /** The bond secret of an honest pairing, in hex: it must not depend on the digits. */

@@ -1,7 +1,8 @@
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
-import { encodeMessage, STEP, TYPE } from "#pairing/messages.js";
+import { encodeMessage, TYPE } from "#pairing/messages.js";
 import { pairingMessage, type Seen } from "../attacker.js";
 import { DeviceStage, PC, PHONE } from "../deviceStage.js";
+import { SEQ } from "../impostors.js";
 import type { Outcome } from "../stage.js";
 
 const INIT = 0xc0;
@@ -62,7 +63,7 @@ export async function blameTheBond(seed: number): Promise<Outcome> {
       [PC, PHONE],
       [PHONE, PC],
     ] as const)
-      stage.wire.inject(encodeMessage({ type: TYPE.ABORT, pid, seq: STEP.check, reason, retryAfter: 0 }), from, to);
+      stage.wire.inject(encodeMessage({ type: TYPE.ABORT, pid, seq: SEQ.check, reason, retryAfter: 0 }), from, to);
   for (const seen of stage.wire.seen.filter((one) => pairingMessage(one.bytes) !== undefined)) stage.wire.replay(seen);
   await stage.wait(5000);
   const [after] = stage.phoneStore.bonds();

@@ -1,0 +1,34 @@
+import type { Crypto } from "#crypto/crypto.js";
+import type { RandomSource } from "#kernel/ports.js";
+import type { PairedPeer, PairingIdentity } from "./exchange.js";
+import type { InvitationEvent, MethodKind } from "./invitation.js";
+import type { PairingError } from "./reasons.js";
+import type { SessionEvent } from "./responderStates.js";
+import type { PairingAttempts } from "./window.js";
+
+export interface PairingResponderOptions {
+  readonly crypto: Crypto;
+  readonly random: RandomSource;
+  readonly identity: PairingIdentity;
+  readonly attempts: PairingAttempts;
+}
+
+export type CloseReason = "time" | "success" | "tooManyTries" | "closed" | "linkUsedTwice";
+
+export type ResponderEvent =
+  | { readonly type: "windowOpened"; readonly seconds: number; readonly method: MethodKind }
+  | { readonly type: "windowClosed"; readonly reason: CloseReason }
+  /** Store the counters; with an `id`, then call `attemptsPersisted` or `attemptsFailed` with it. */
+  | { readonly type: "persistAttempts"; readonly attempts: PairingAttempts; readonly id?: string }
+  | InvitationEvent
+  | SessionEvent
+  | { readonly type: "done"; readonly id: string; readonly peer: PairedPeer }
+  | { readonly type: "failed"; readonly id: string; readonly peerName: string; readonly error: PairingError };
+
+/** Why datagrams were dropped. */
+export interface ResponderDrops {
+  malformed: number;
+  closed: number;
+  cookie: number;
+  unexpected: number;
+}
