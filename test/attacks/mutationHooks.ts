@@ -29,9 +29,8 @@ export const load: LoadHook = async (url, context, nextLoad) => {
   const edits =
     mutants.find((mutant) => mutant.id === id)?.edits.filter(({ file }) => plain === `${dist}${file}`) ?? [];
   let source = await readFile(fileURLToPath(plain), "utf8");
-  for (const { find, replace, file, ifPresent } of edits) {
+  for (const { find, replace, file } of edits) {
     const found = source.split(find).length - 1;
-    if (ifPresent && found === 0) continue;
     if (found !== 1) throw new Error(`mutant ${id}: the snippet occurs ${found} times in ${file}, not once: ${find}`);
     source = `${source.replace(find, () => replace)}\nglobalThis.handfastMutations?.push(${JSON.stringify(`${id} ${find}`)});\n`;
   }
