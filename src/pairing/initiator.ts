@@ -174,8 +174,8 @@ export class PairingInitiator implements Machine {
   }
 
   #parse(datagram: Uint8Array, from: Address): Message | undefined {
-    const expected = this.#state.name === "hello" ? this.#candidates : [this.#context.to];
-    if (!expected.some((address) => sameAddress(from, address))) return undefined;
+    const greeted = this.#state.name === "hello" && this.#candidates.some((address) => sameAddress(from, address));
+    if (!greeted && !sameAddress(from, this.#context.to)) return undefined;
     try {
       const message = decodeMessage(datagram);
       return message && equalConstantTime(message.pid, this.#context.pid) ? message : undefined;
