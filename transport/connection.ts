@@ -165,7 +165,8 @@ export class Connection {
     if (this.#held) return undefined;
     const { recovery, acks, path } = this.#parts;
     let earliest = this.#idle.expiresAt(recovery.pto);
-    if (this.#keepAlive) earliest = Math.min(earliest, this.#idle.keepAliveAt);
+    // A PING that already waits for the pacer must not call for another tick.
+    if (this.#keepAlive && !this.#parts.due.ping) earliest = Math.min(earliest, this.#idle.keepAliveAt);
     for (const at of [
       recovery.deadline,
       acks.dueAt,
