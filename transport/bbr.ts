@@ -48,7 +48,7 @@ interface Limits {
 
 /**
  * Sends at the rate at which the path delivers, with little more in flight than it holds (after draft-ietf-ccwg-bbr).
- * Loss alone is no reason to slow down until it passes two per cent: PROTOCOL.md "Congestion control".
+ * Loss alone is no reason to slow down until it passes two per cent: PROTOCOL.md §6.3.
  */
 export class Bbr implements CongestionController {
   readonly name = "bbr";

@@ -19,7 +19,7 @@ export interface AckReport {
   readonly rate: RateSample | undefined;
 }
 
-/** Decides how many bytes may be in flight, and how fast they leave. PROTOCOL.md "Congestion control". */
+/** Decides how many bytes may be in flight, and how fast they leave. PROTOCOL.md §6.3. */
 export interface CongestionController {
   readonly name: string;
   /** Bytes that may be in flight. */

@@ -5,7 +5,7 @@ import { NewReno } from "./newReno.js";
 
 export type ControllerName = "bbr" | "cubic" | "newreno";
 
-/** PROTOCOL.md "Congestion control" says by which measurements. */
+/** PROTOCOL.md §6.3 says by which measurements. */
 export const DEFAULT_CONTROLLER: ControllerName = "bbr";
 
 export function createController(name: ControllerName, maxDatagram: number): CongestionController {
