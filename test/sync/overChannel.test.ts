@@ -23,9 +23,9 @@ test("a folder crosses the encrypted channel under 30 % loss, both ways", async 
         return await other.session(right, incoming, "both", one.device).run();
     })(),
   ]);
-  // The disk is real and the network's time is not: it passes only while a packet is under way.
-  await world.until(Promise.race([running, settled(mine, one, other)]), 3_600_000);
-  await world.until(Promise.all([mine.end(), running]), 3_600_000);
+  // The disk is real and the network's time is not: while the disk works, any number of its hours may pass.
+  await world.until(Promise.race([running, settled(mine, one, other)]), Number.POSITIVE_INFINITY);
+  await world.until(Promise.all([mine.end(), running]), Number.POSITIVE_INFINITY);
   assert.equal(one.files().length, 12);
   for (const path of one.files()) assert.equal(other.read(path), one.read(path));
 });
