@@ -49,10 +49,10 @@ export class VirtualClock implements Clock {
   }
 
   /** The same for code with promises: they settle between two timers. */
-  async runUntilAsync(done: () => boolean, limitMs: number): Promise<boolean> {
+  async runUntilAsync(done: () => boolean, limitMs: number, settled: () => Promise<void> = settle): Promise<boolean> {
     const limit = this.#now + limitMs;
     for (;;) {
-      await settle();
+      await settled();
       if (done()) return true;
       if (this.step(limit)) continue;
       this.#now = Math.max(this.#now, limit);

@@ -157,13 +157,14 @@ export class ChannelWorld {
   }
 
   /** Lets virtual time pass until the promise settles. */
-  async until<T>(promise: Promise<T>, limitMs = 600_000): Promise<T> {
+  async until<T>(promise: Promise<T>, limitMs = 600_000, settled?: () => Promise<void>): Promise<T> {
     let done = false;
     const watched = promise.finally(() => {
       done = true;
     });
     watched.catch(() => {});
-    if (!(await this.clock.runUntilAsync(() => done, limitMs))) throw new Error(`nothing happened for ${limitMs} ms`);
+    if (!(await this.clock.runUntilAsync(() => done, limitMs, settled)))
+      throw new Error(`nothing happened for ${limitMs} ms`);
     return watched;
   }
 }
