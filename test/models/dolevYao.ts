@@ -22,10 +22,12 @@ import {
   ownCommitments,
   ownNonce,
   ownStatic,
+  sayRound,
   startsFor,
 } from "./eve.js";
 import { explore, type Verdict } from "./explore.js";
-import { is, pcSessions, type Session, saidBy, saidTheSame, sessionOf } from "./sessions.js";
+import { whatThePersonDoes } from "./person.js";
+import { is, pcSessions, type Session, saidBy, saidTheSame, sessionOf, signature } from "./sessions.js";
 import { nonceFor } from "./symbolicCrypto.js";
 
 // A Dolev-Yao attacker against the product's state machines: it owns the wire, has keys of its own, and builds every message it
@@ -313,60 +315,9 @@ class Search {
   }
 }
 
-/** Yes when both screens show the same; what one screen asks for is typed as the other one shows it; who was seen to begin is let in. */
-function whatThePersonDoes(state: LocalState, other: LocalState): Input | undefined {
-  if (state.asks?.for === "letters") {
-    const text = other.letters ?? other.screen?.digits;
-    return text === undefined ? undefined : { kind: "type", screen: state.asks.id, text };
-  }
-  if (state.asks?.for === "approval")
-    return { kind: other.over && other.bonds.length === 0 ? "no" : "yes", screen: state.asks.id };
-  if (!state.screen || !other.screen) return undefined;
-  return { kind: state.screen.digits === other.screen.digits ? "yes" : "no", screen: state.screen.id };
-}
-
-/** The next message of a round with letters, towards the PC. */
-function sayRound(
-  session: Session,
-  heard: readonly Message[],
-  bits: Knowledge["bits"],
-  say: (message: Message) => void,
-): void {
-  const { pid, rounds, offer } = session;
-  const at = rounds.length - 1;
-  const open = rounds[at];
-  if (open?.committed && !open.nb) {
-    const nonces = [...heard.filter(is(TYPE.NONCE)), ...heard.filter(is(TYPE.REVEAL))].map((each) => each.nonce);
-    for (const nonce of [...nonces, ownNonce]) say({ type: TYPE.NONCE, pid, seq: 3 + 2 * at, nonce });
-  } else if (offer && rounds.length < PASSKEY_ROUNDS && (!open || open.nb)) {
-    const own = ownCommitments(offer.publicKey, bits[at + 1]);
-    for (const commitment of [...heard.filter(is(TYPE.COMMIT)).map((each) => each.commitment), ...own])
-      say({ type: TYPE.COMMIT, pid, seq: 2 + 2 * (at + 1), commitment });
-  }
-}
-
 const NAMES: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(TYPE).map(([name, type]) => [type, name]),
 );
-
-const numbers = new Map<string, number>();
-const numberOf = new WeakMap<Message, number>();
-/** Which messages of these types have been heard. */
-function signature(heard: readonly Message[], types: readonly number[]): string {
-  const ids = new Set<number>();
-  for (const message of heard) {
-    if (!types.includes(message.type)) continue;
-    let id = numberOf.get(message);
-    if (id === undefined) {
-      const bytes = toHex(encodeMessage(message));
-      id = numbers.get(bytes) ?? numbers.size;
-      numbers.set(bytes, id);
-      numberOf.set(message, id);
-    }
-    ids.add(id);
-  }
-  return [...ids].sort((a, b) => a - b).join(".");
-}
 
 function screens(world: World): string[] {
   return world.states.flatMap(({ screen }) => (screen ? [screen.digits] : []));

@@ -132,3 +132,23 @@ function openedBit({ start, offer, rounds }: Session, i: number): number | undef
 export function ownCommitments(toward: Uint8Array, bit: number | undefined): Uint8Array[] {
   return bit === undefined ? [] : [f4(symbolicCrypto, x(own.public), x(toward), ownNonce, bit)];
 }
+
+/** The next message of a round with letters, towards the PC. */
+export function sayRound(
+  session: Session,
+  heard: readonly Message[],
+  bits: Knowledge["bits"],
+  say: (message: Message) => void,
+): void {
+  const { pid, rounds, offer } = session;
+  const at = rounds.length - 1;
+  const open = rounds[at];
+  if (open?.committed && !open.nb) {
+    const nonces = [...heard.filter(is(TYPE.NONCE)), ...heard.filter(is(TYPE.REVEAL))].map((each) => each.nonce);
+    for (const nonce of [...nonces, ownNonce]) say({ type: TYPE.NONCE, pid, seq: 3 + 2 * at, nonce });
+  } else if (offer && rounds.length < PASSKEY_ROUNDS && (!open || open.nb)) {
+    const own = ownCommitments(offer.publicKey, bits[at + 1]);
+    for (const commitment of [...heard.filter(is(TYPE.COMMIT)).map((each) => each.commitment), ...own])
+      say({ type: TYPE.COMMIT, pid, seq: 2 + 2 * (at + 1), commitment });
+  }
+}

@@ -1,5 +1,5 @@
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
-import { type Message, TYPE } from "#pairing/messages.js";
+import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
 import { pairingMessage } from "../attacks/attacker.js";
 import type { LocalState, Start } from "./agents.js";
 
@@ -142,4 +142,23 @@ export function sessionOf(state: LocalState, pc: boolean): Session {
 export function saidTheSame(client: LocalState, pc: LocalState): boolean {
   const [a, b] = [sessionOf(client, false).transcript, sessionOf(pc, true).transcript];
   return a.length === b.length && a.every((bytes, i) => equalConstantTime(bytes, b[i] ?? new Uint8Array()));
+}
+
+const numbers = new Map<string, number>();
+const numberOf = new WeakMap<Message, number>();
+/** Which messages of these types have been heard. */
+export function signature(heard: readonly Message[], types: readonly number[]): string {
+  const ids = new Set<number>();
+  for (const message of heard) {
+    if (!types.includes(message.type)) continue;
+    let id = numberOf.get(message);
+    if (id === undefined) {
+      const bytes = toHex(encodeMessage(message));
+      id = numbers.get(bytes) ?? numbers.size;
+      numbers.set(bytes, id);
+      numberOf.set(message, id);
+    }
+    ids.add(id);
+  }
+  return [...ids].sort((a, b) => a - b).join(".");
 }
