@@ -2,8 +2,13 @@ import type { Instant } from "#kernel/ports.js";
 import type { AckReport } from "./congestion.js";
 
 const MIN_RTT_WINDOW_MS = 10_000;
-/** A round that lost more than this share is a sign of a full queue, not of a bad radio. */
+/** With a queue before us a round that lost more than this share is a sign that it is full. */
 const LOSS_THRESHOLD = 0.02;
+/** Without one it takes much more: a bad radio loses a few per cent and nobody is served by our slowing down. */
+const LOSS_THRESHOLD_NO_QUEUE = 0.1;
+/** Round trips so much longer than the shortest mean that something waits. */
+const QUEUE_RATIO = 1.15;
+const QUEUE_MS = 0.5;
 /** One packet of a small window is always more than the threshold. */
 const MIN_LOSSES = 3;
 const AGGREGATION_ROUNDS = 5;
@@ -15,6 +20,9 @@ interface Round {
   losses: number;
   /** Fastest sample, bytes a millisecond. */
   rate: number;
+  /** Sum and count of the round-trip samples. */
+  rttSum: number;
+  rttCount: number;
 }
 
 /**
@@ -53,8 +61,10 @@ export class PathModel {
 
   /** The last round lost so much that the queue must have been full. */
   get overloaded(): boolean {
-    const { lost, delivered, losses } = this.last;
-    return losses >= MIN_LOSSES && lost > LOSS_THRESHOLD * (lost + delivered);
+    const { lost, delivered, losses, rttSum, rttCount } = this.last;
+    const queue = rttCount === 0 || rttSum / rttCount > QUEUE_RATIO * this.minRttMs + QUEUE_MS;
+    const threshold = queue ? LOSS_THRESHOLD : LOSS_THRESHOLD_NO_QUEUE;
+    return losses >= MIN_LOSSES && lost > threshold * (lost + delivered);
   }
 
   get minRttExpired(): boolean {
@@ -104,6 +114,10 @@ export class PathModel {
   }
 
   #sampleRtt({ rttMs, now }: AckReport): void {
+    if (rttMs !== undefined) {
+      this.#current.rttSum += rttMs;
+      this.#current.rttCount++;
+    }
     if (rttMs !== undefined && rttMs <= this.minRttMs) this.setMinRtt(rttMs, now);
     this.#minRttAge = now - this.minRttAt;
   }
@@ -122,5 +136,5 @@ export class PathModel {
 }
 
 function emptyRound(): Round {
-  return { delivered: 0, lost: 0, losses: 0, rate: 0 };
+  return { delivered: 0, lost: 0, losses: 0, rate: 0, rttSum: 0, rttCount: 0 };
 }

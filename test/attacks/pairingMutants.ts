@@ -269,7 +269,7 @@ export const twins: readonly Twin[] = [
     id: "any-source-phone",
     without: "the phone's check of the sender's address",
     story: ["atTheDoor", "offerFromElsewhere"],
-    edits: [initiator("!expected.some((address) => sameAddress(from, address))", "false")],
+    edits: [initiator("!sameAddress(from, this.#context.to)", "false")],
   },
   {
     id: "any-source-pc",

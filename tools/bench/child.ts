@@ -4,8 +4,9 @@ import { dgramPeer } from "./dgramPeer.js";
 import { handfastPeer } from "./handfastPeer.js";
 import type { Peer, Work } from "./peer.js";
 import { tlsPeer } from "./tlsPeer.js";
+import { udxPeer } from "./udxPeer.js";
 
-const PEERS: Readonly<Record<string, Peer>> = { handfast: handfastPeer, tls: tlsPeer, dgram: dgramPeer };
+const PEERS: Readonly<Record<string, Peer>> = { handfast: handfastPeer, tls: tlsPeer, dgram: dgramPeer, udx: udxPeer };
 
 /** One process of a pair: `server <peer>` says its port, then its cost when asked; `client <peer>` says what it measured. */
 const [side, name = "", text = "{}"] = process.argv.slice(2);

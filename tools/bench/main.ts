@@ -8,7 +8,8 @@ import { labTables, loopbackTables, type Table } from "./rows.js";
 
 const USAGE = `npm run bench -- [--quick] [--rounds <n>] [--mib <n>] [--only <part of a title or row>] [--json]
 Moves the same bytes between two processes by Handfast and by what else a user could pick, in turns. Trust the ratios:
-both processes and whatever else runs here share the processors.`;
+both processes and whatever else runs here share the processors. BENCH_PEERS=<folder> adds udx, when "npm i udx-native
+@hyperswarm/secret-stream" was run there. As root on Linux, emulated links follow.`;
 
 const { values: options } = parseArgs({
   options: {

@@ -1,6 +1,7 @@
 import { selfSigned } from "./certificate.js";
 import type { LinkSettings } from "./lab/lab.js";
 import type { Work } from "./peer.js";
+import { udxInstalled } from "./udxPeer.js";
 
 /** One line of a table: a peer, its settings, and the line it is compared with. */
 export interface Row {
@@ -23,6 +24,9 @@ export interface Table {
 const MIB = 1024 * 1024;
 const TLS = "Node TLS 1.3 over TCP";
 const PUMP = "bare dgram + AEAD";
+const UDX = "udx + secret stream";
+/** Left out where the packages are not installed: see main.ts. */
+const udx: readonly Row[] = udxInstalled() ? [{ name: UDX, peer: "udx", settings: {} }] : [];
 
 export function loopbackTables(quick: boolean): readonly Table[] {
   const tls: Row = { name: TLS, peer: "tls", settings: selfSigned() };
@@ -30,11 +34,12 @@ export function loopbackTables(quick: boolean): readonly Table[] {
     {
       title: "One stream over loopback",
       work: { kind: "bulk", bytes: (quick ? 64 : 256) * MIB, times: 0 },
-      against: [TLS, `${PUMP}, 60 KiB`],
+      against: [TLS, `${PUMP}, 60 KiB`, ...udx.map(({ name }) => name)],
       rows: [
         tls,
         { name: "bare dgram, 60 KiB", peer: "dgram", settings: { size: 61_440 } },
         { name: `${PUMP}, 60 KiB`, peer: "dgram", settings: { size: 61_440, aead: 1 } },
+        ...udx,
         { name: "Handfast, 60 KiB datagrams", peer: "handfast", settings: { datagram: 61_440 } },
         { name: "Handfast, 16 KiB datagrams", peer: "handfast", settings: { datagram: 16_384 } },
       ],
@@ -67,15 +72,15 @@ export function labTables(quick: boolean): readonly Table[] {
     settings: { datagram: 1472, congestion: "cubic" },
   };
   const bulk = (mib: number): Table["work"] => ({ kind: "bulk", bytes: (quick ? mib / 4 : mib) * MIB, times: 0 });
-  const against = [TLS];
+  const against = [TLS, ...udx.map(({ name }) => name)];
   const pump = (size: number): Row => ({ name: `${PUMP}, ${size} bytes`, peer: "dgram", settings: { size, aead: 1 } });
   return [
     {
       title: "Ethernet, unimpaired",
       work: bulk(64),
       link: {},
-      against: [TLS, `${PUMP}, 1472 bytes`],
-      rows: [tls, pump(1472), handfast, cubic],
+      against: [TLS, `${PUMP}, 1472 bytes`, ...udx.map(({ name }) => name)],
+      rows: [tls, ...udx, pump(1472), handfast, cubic],
     },
     {
       title: "Jumbo frames, unimpaired",
@@ -85,20 +90,26 @@ export function labTables(quick: boolean): readonly Table[] {
       against: [TLS, `${PUMP}, 8972 bytes`],
       rows: [tls, pump(8972), { ...handfast, settings: { datagram: 8972 } }],
     },
-    { title: "1 % loss, 20 ms", work: bulk(32), link: { delay: 10, loss: 1, seed: 7 }, against, rows: [tls, handfast] },
+    {
+      title: "1 % loss, 20 ms",
+      work: bulk(32),
+      link: { delay: 10, loss: 1, seed: 7 },
+      against,
+      rows: [tls, ...udx, handfast],
+    },
     {
       title: "Wi-Fi: 200 Mbit/s, 2 ms and up to 3 more each way, 0.5 % loss",
       work: bulk(16),
       link: { rate: 200, delay: 2, jitter: 3, loss: 0.5, seed: 7 },
       against,
-      rows: [tls, handfast],
+      rows: [tls, ...udx, handfast],
     },
     {
       title: "100 Mbit/s, 40 ms",
       work: bulk(32),
       link: { rate: 100, delay: 20, queue: 500 },
       against,
-      rows: [tls, handfast, cubic],
+      rows: [tls, ...udx, handfast, cubic],
     },
     {
       title: "Connect to a known device until the first echoed byte, 40 ms",
