@@ -4,7 +4,7 @@ import { temporaryStore } from "#device/temporaryStore.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
-import { addressOf, look } from "./findPc.node.js";
+import { addressOf, look, nobodyFound } from "./findPc.node.js";
 import { printable } from "./words.js";
 
 /** `handfast find`: every Handfast device on the network. Exit 3 when there is none. */
@@ -25,8 +25,8 @@ export async function find(context: Context, { seconds }: { readonly seconds: nu
     screen.result(`${addressOf(device)}  ${name === null ? "(name hidden)" : printable(name)}  ${state}`.trimEnd());
   }
   if (found.length > 0) return EXIT.ok;
-  throw new HandfastError(
-    "NOBODY_FOUND",
+  throw nobodyFound(
+    client,
     "Nobody was found. Is `handfast share` running there, on the same network? `handfast doctor` checks this machine.",
   );
 }

@@ -1,3 +1,5 @@
+import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import type { Client } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
 import type { Target } from "#device/target.js";
@@ -29,7 +31,7 @@ export interface Wish {
 /** The PC that wants to be paired with. Throws NOBODY_FOUND with what to try, or UsageError when there are several. */
 export async function findPcToPair(context: Context, client: Client, wish: Wish): Promise<PcToPair> {
   const { peer, to, wait = LOOK_SECONDS } = wish;
-  if (peer !== undefined) return { target: client.at(peer), open: true };
+  if (peer !== undefined) return { target: await targetAt(client, peer, context.signal), open: true };
   const { screen, signal } = context;
   screen.say("Looking for a PC that is open to pairing…");
   const meant = (device: FoundDevice): boolean => to === undefined || device.name === to;
@@ -47,9 +49,30 @@ export async function findPcToPair(context: Context, client: Client, wish: Wish)
     return { target: device, open: device.pairing };
   }
   if (found.length > 0) throw windowClosed();
-  throw new HandfastError(
-    "NOBODY_FOUND",
+  throw nobodyFound(
+    client,
     "No PC was found. Start `handfast share <folder>` there, and check that both are on the same network (no guest Wi-Fi, no VPN) and that no firewall blocks UDP 5353 and 4760. Or name its address: --peer <host:port>. `handfast doctor` checks this machine.",
+  );
+}
+
+/** Where nothing could be heard, that comes first. */
+export function nobodyFound(client: Pick<Client, "networkProblems">, advice: string): HandfastError {
+  return new HandfastError("NOBODY_FOUND", [...client.networkProblems, advice].join(" "));
+}
+
+/** What `--peer` names. Throws HandfastError BAD_ADDRESS, or NOT_REACHABLE for a name that nobody knows. */
+export async function targetAt(client: Client, peer: string, signal: AbortSignal): Promise<Target> {
+  const target = client.at(peer);
+  const [named] = target.addresses;
+  if (!named) return target;
+  // The system may take its time over a name; a person who stops does not wait for it.
+  const stopped = once(signal, "abort").then(() => undefined);
+  const found = await Promise.race([lookup(named.host, { family: 4 }).catch(() => undefined), stopped]);
+  signal.throwIfAborted();
+  if (found) return { ...target, addresses: [{ host: found.address, port: named.port }] };
+  throw new HandfastError(
+    "NOT_REACHABLE",
+    `No machine with the name or IPv4 address "${named.host}" is known here. Check how it is written, or leave --peer out: then it is looked for.`,
   );
 }
 

@@ -92,7 +92,7 @@ export class FolderSync {
   }
 
   async close(): Promise<void> {
-    await this.#watcher.close();
+    this.#watcher.close();
     await this.#scanned.catch(() => {});
     await this.#shared.save();
   }

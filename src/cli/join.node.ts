@@ -7,7 +7,7 @@ import type { Address } from "#kernel/ports.js";
 import type { SyncMode } from "#sync/messages.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
-import type { Wish } from "./findPc.node.js";
+import { targetAt, type Wish } from "./findPc.node.js";
 import { FolderSync, openFolder } from "./folderSync.node.js";
 import { pairWithPc } from "./pairing.node.js";
 import { listenForCommands, type Running } from "./running.node.js";
@@ -105,7 +105,7 @@ class Joining {
       const bond = await pairWithPc(this.#context, client, this.#options);
       return await client.connect(bond, { signal });
     }
-    const at = peer === undefined ? {} : { at: client.at(peer).addresses };
+    const at = peer === undefined ? {} : { at: (await targetAt(client, peer, signal)).addresses };
     const limit = once && wait !== undefined ? { timeoutMs: wait * 1000 } : {};
     for (let told = false; ; told = true) {
       try {

@@ -20,7 +20,7 @@ A question is answered by a line on standard input, y or n; the end of input mea
 const SHARE_EXAMPLES = `
 Examples:
   handfast share ~/Photos
-  handfast share ~/Photos --pair 300          and let more devices in for five minutes
+  handfast share ~/Photos --pair 300          let one more device in, within five minutes
   handfast share ~/Photos --json | jq -r 'select(.event == "pairing").digits'`;
 
 const JOIN_EXAMPLES = `
@@ -53,7 +53,7 @@ export function buildProgram(): Command {
 function addSharing(program: Command): void {
   withNetwork(program.command("share <folder>"))
     .description("offer a folder; opens pairing when nobody is paired yet")
-    .option("--pair [seconds]", `open pairing, also for more devices (default ${WINDOW_SECONDS} s)`, seconds)
+    .option("--pair [seconds]", `open pairing, also for one more device (default ${WINDOW_SECONDS} s)`, seconds)
     .addHelpText("after", SHARE_EXAMPLES)
     .action((folder: string, options) =>
       run(options, async (context) => (await import("./share.node.js")).share(context, folder, options)),

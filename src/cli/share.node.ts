@@ -55,7 +55,9 @@ class Share {
     try {
       this.#listen(folder);
       screen.event({ event: "listening", port, addresses, device, name: deviceName(options) });
-      screen.say(`Sharing ${disk.root} as "${deviceName(options)}" on UDP ${port} (${addresses.join(", ")})`);
+      const where = addresses.length > 0 ? ` (${addresses.join(", ")})` : "";
+      screen.say(`Sharing ${disk.root} as "${deviceName(options)}" on UDP ${port}${where}`);
+      for (const problem of server.networkProblems) screen.say(problem);
       this.#openWindow(pair);
       await this.#untilStopped();
       return EXIT.ok;
@@ -128,7 +130,7 @@ class Share {
   #onWindowClosed(reason: string): void {
     const { screen } = this.#context;
     screen.event({ event: "pairing-closed", reason });
-    if (reason === "success") return;
+    if (reason === "success" || this.#stopped.signal.aborted) return;
     const why = reason === "time" ? "its time is over" : reason === "tooManyTries" ? "too many tries failed" : reason;
     screen.say(`Pairing is closed: ${why}. Open it again from another terminal: handfast pair`);
   }

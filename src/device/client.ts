@@ -48,6 +48,11 @@ export class Client implements AsyncDisposable {
     return this.#ports.store.bonds();
   }
 
+  /** What keeps us from finding and being found: a sentence for the person each. */
+  get networkProblems(): readonly string[] {
+    return this.#ports.discovery.status?.problems ?? [];
+  }
+
   /** What has been dropped and why, for `status`. */
   get drops(): Drops {
     const { port, drops } = this.#channel;

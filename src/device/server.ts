@@ -108,6 +108,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     return this.#ports.store.attempts().failures;
   }
 
+  /** What keeps us from finding and being found: a sentence for the person each. */
+  get networkProblems(): readonly string[] {
+    return this.#ports.discovery.status?.problems ?? [];
+  }
+
   get drops(): Drops {
     const { port, drops } = this.#channel;
     return { port: { ...port.drops }, channel: { ...drops }, pairing: { ...this.#responder.drops } };

@@ -1,6 +1,5 @@
 import { relative, sep } from "node:path";
-import { watch } from "chokidar";
-import { OWN_FOLDER } from "./relativePath.js";
+import { WatchedTree } from "./watchedTree.node.js";
 
 const SETTLE_MS = 1000;
 const RESCAN_MS = 60_000;
@@ -20,43 +19,46 @@ export function watchFolder(
   root: string,
   onDirty: (paths: readonly string[] | undefined) => void,
   { settleMs = SETTLE_MS, rescanMs = RESCAN_MS }: WatchOptions = {},
-): { readonly ready: Promise<void>; close(): Promise<void> } {
+): { readonly ready: Promise<void>; close(): void } {
   const lastChange = new Map<string, number>();
+  let unnamedAt: number | undefined;
   let timer: NodeJS.Timeout | undefined;
   const settle = (): void => {
-    const now = performance.now();
-    const atRest = [...lastChange].filter(([, at]) => now - at >= settleMs).map(([path]) => path);
+    const until = performance.now() - settleMs;
+    const atRest = [...lastChange].filter(([, at]) => at <= until).map(([path]) => path);
     for (const path of atRest) lastChange.delete(path);
-    timer = lastChange.size > 0 ? setTimeout(settle, nextRest(lastChange, now, settleMs)) : undefined;
+    const unnamed = unnamedAt !== undefined && unnamedAt <= until;
+    if (unnamed) unnamedAt = undefined;
+    timer = undefined;
+    // Changes that come one after the other are told of together.
+    if (lastChange.size > 0 || unnamedAt !== undefined)
+      timer = setTimeout(settle, Math.max(settleMs / 10, oldest(lastChange, unnamedAt) - until));
+    if (unnamed) onDirty(undefined);
     if (atRest.length > 0) onDirty(atRest);
   };
-  const watcher = watch(root, {
-    ignoreInitial: true,
-    followSymlinks: false,
-    ignored: (path) => relative(root, path).split(/[\\/]/)[0] === OWN_FOLDER,
+  const tree = new WatchedTree(root, {
+    onPath(path) {
+      lastChange.set(relative(root, path).replaceAll(sep, "/"), performance.now());
+      timer ??= setTimeout(settle, settleMs);
+    },
+    onUnnamed() {
+      unnamedAt = performance.now();
+      timer ??= setTimeout(settle, settleMs);
+    },
   });
-  watcher.on("all", (event, path) => {
-    // What happens to a folder is told of each of its files.
-    if (event !== "add" && event !== "change" && event !== "unlink") return;
-    lastChange.set(relative(root, path).replaceAll(sep, "/"), performance.now());
-    timer ??= setTimeout(settle, settleMs);
-  });
-  // Out of watches, or a place that may not be read: the periodic scan still finds everything.
-  watcher.on("error", () => {});
   const rescan = setInterval(() => onDirty(undefined), rescanMs);
-  const ready = new Promise<void>((resolve) => watcher.once("ready", () => resolve()));
   return {
-    ready,
-    async close() {
+    ready: tree.ready,
+    close() {
       clearTimeout(timer);
       clearInterval(rescan);
-      await watcher.close();
+      tree.close();
     },
   };
 }
 
-function nextRest(lastChange: ReadonlyMap<string, number>, now: number, settleMs: number): number {
-  let first = now;
-  for (const at of lastChange.values()) first = Math.min(first, at);
-  return Math.max(1, first + settleMs - now);
+function oldest(times: ReadonlyMap<string, number>, other = Number.POSITIVE_INFINITY): number {
+  let first = other;
+  for (const at of times.values()) first = Math.min(first, at);
+  return first;
 }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { nobodyFound } from "#cli/findPc.node.js";
 import { normalised } from "#cli/options.node.js";
 import { TwoDevices } from "./devices.js";
 
@@ -52,6 +53,22 @@ test("help and version go to standard output and succeed", () => {
   assert.match(help.out, /handfast join ~\/Photos/);
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   assert.equal(handfast(["--version"]).out, `${version}\n`);
+});
+
+test("a --peer that no machine has is named, at once", (t) => {
+  const { laptopFolder, laptopState } = new TwoDevices(t);
+  // Longer than a label may be, so nobody is asked for it.
+  const host = "x".repeat(64);
+  for (const command of [["join", laptopFolder], ["pair"]]) {
+    const { code, err } = handfast([...command, "--peer", `${host}:4760`, "--state", laptopState]);
+    assert.equal(code, 3);
+    assert.match(err, new RegExp(`name or IPv4 address "${host}"`));
+  }
+});
+
+test("nobody found: without a network that is said first", () => {
+  assert.equal(nobodyFound({ networkProblems: ["On no network."] }, "Try this.").message, "On no network. Try this.");
+  assert.equal(nobodyFound({ networkProblems: [] }, "Try this.").message, "Try this.");
 });
 
 test("a folder that does not exist is named", (t) => {

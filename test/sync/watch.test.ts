@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { appendFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
+import { Gate } from "#kernel/gate.js";
 import { watchFolder } from "#sync/watch.node.js";
 import { randomDevice, TestFolder } from "../support/folders.js";
 import { streamPair } from "../support/streamPair.js";
@@ -79,4 +81,60 @@ test("what a watcher misses is found by the regular look at everything, and our 
   });
   assert.deepEqual(await shared.rescan(), []);
   assert.equal(shared.index.size, 0);
+});
+
+test("a folder that is moved here or away takes its files along, and only folders are watched", async (t) => {
+  const [from, elsewhere] = [new TestFolder("laptop", randomDevice()), new TestFolder("elsewhere", randomDevice())];
+  for (let i = 0; i < 100; i++) from.write(`old/${i}`, "old");
+  elsewhere.write("new/a", "1");
+  elsewhere.write("new/deeper/b", "2");
+  const shared = await from.open();
+  const present = (): string[] =>
+    [...shared.index.entries()].filter(([, { record }]) => !record.deleted).map(([path]) => path);
+  const looked = new Gate();
+  const look = (paths?: readonly string[]): void => void shared.rescan(paths).then(() => looked.open());
+  const before = watches();
+  const watcher = watchFolder(from.root, look, QUICK);
+  t.after(() => watcher.close());
+  await watcher.ready;
+  assert.equal(watches() - before, 2, "the root and one folder");
+  renameSync(join(elsewhere.root, "new"), join(from.root, "new"));
+  while (present().length < 102) await looked.wait();
+  assert.deepEqual(
+    present()
+      .filter((path) => path.startsWith("new/"))
+      .sort(),
+    ["new/a", "new/deeper/b"],
+  );
+  renameSync(join(from.root, "old"), join(elsewhere.root, "old"));
+  while (present().length > 2) await looked.wait();
+});
+
+/** Watches of the system that this process holds. */
+function watches(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === "FSEventWrap").length;
+}
+
+test("a folder that was deleted and made again is watched again", async (t) => {
+  const from = new TestFolder("laptop", randomDevice());
+  from.write("folder/a", "1");
+  const told = new Set<string>();
+  const heard = new Gate();
+  const watcher = watchFolder(
+    from.root,
+    (paths = []) => {
+      for (const path of paths) told.add(path);
+      heard.open();
+    },
+    QUICK,
+  );
+  t.after(() => watcher.close());
+  await watcher.ready;
+  for (let round = 0; round < 5; round++) {
+    rmSync(join(from.root, "folder"), { recursive: true });
+    from.write(`folder/${round}`, "came with the folder");
+    while (!told.has(`folder/${round}`)) await heard.wait();
+    from.write(`folder/later${round}`, "came after it");
+    while (!told.has(`folder/later${round}`)) await heard.wait();
+  }
 });
