@@ -1,3 +1,4 @@
+import process from "node:process";
 import type { Client } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
 import type { Target } from "#device/target.js";
@@ -5,6 +6,7 @@ import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
 import { LOOK_SECONDS } from "./defaults.js";
 import { UsageError } from "./exitCodes.js";
+import { askWhich } from "./question.node.js";
 import { printable } from "./words.js";
 
 /** How long to look for others after the first was found. */
@@ -37,11 +39,8 @@ export async function findPcToPair(context: Context, client: Client, wish: Wish)
     await look(client, signal, wait * 1000, (devices) => devices.some((each) => each.pairing && meant(each)))
   ).filter(meant);
   const open = found.filter(({ pairing }) => pairing);
-  if (open.length > 1) {
-    const list = open.map((device) => `"${printable(device.name ?? "")}" at ${addressOf(device)}`).join(", ");
-    throw new UsageError(`Several PCs are open to pairing; choose one by --to <name> or --peer <host:port>: ${list}`);
-  }
-  const device = open[0] ?? (found.length === 1 ? found[0] : undefined);
+  const device =
+    open.length > 1 ? await choose(context, open) : (open[0] ?? (found.length === 1 ? found[0] : undefined));
   if (device) {
     tellFound(context, device, null);
     return { target: device, open: device.pairing };
@@ -50,6 +49,18 @@ export async function findPcToPair(context: Context, client: Client, wish: Wish)
   throw new HandfastError(
     "NOBODY_FOUND",
     "No PC was found. Start `handfast share <folder>` there, and check that both are on the same network (no guest Wi-Fi, no VPN) and that no firewall blocks UDP 5353 and 4760. Or name its address: --peer <host:port>. `handfast doctor` checks this machine.",
+  );
+}
+
+/** Asks at a terminal; a script is told what to say. */
+async function choose(context: Context, open: readonly FoundDevice[]): Promise<FoundDevice> {
+  const lines = open.map((device) => `"${printable(device.name ?? "")}" at ${addressOf(device)}`);
+  if (process.stdin.isTTY && !context.screen.json) {
+    const device = open[(await askWhich(context, "Several PCs are open to pairing:", lines)) ?? -1];
+    if (device) return device;
+  }
+  throw new UsageError(
+    `Several PCs are open to pairing; choose one by --to <name> or --peer <host:port>: ${lines.join(", ")}`,
   );
 }
 

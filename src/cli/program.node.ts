@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { Command, Option } from "commander";
 import { FIND_SECONDS, WINDOW_SECONDS } from "./defaults.js";
-import { seconds, withNetwork, withState, withWish } from "./options.node.js";
+import { seconds, withLink, withNetwork, withState, withWayToShow, withWish } from "./options.node.js";
 import { run } from "./run.node.js";
 
 const EXAMPLES = `
@@ -21,6 +21,7 @@ const SHARE_EXAMPLES = `
 Examples:
   handfast share ~/Photos
   handfast share ~/Photos --pair 300          and let more devices in for five minutes
+  handfast share ~/Photos --code              pairs by letters instead of digits; --qr by a QR code
   handfast share ~/Photos --json | jq -r 'select(.event == "pairing").digits'`;
 
 const JOIN_EXAMPLES = `
@@ -28,6 +29,14 @@ Examples:
   handfast join ~/Photos                      finds the PC, keeps the folder in sync
   handfast join ~/Photos --once               for scripts: sync, then end
   handfast join ~/Photos --peer 192.168.1.20  where multicast is blocked`;
+
+const PAIR_EXAMPLES = `
+Examples:
+  handfast pair                     finds the PC and compares six digits; on the PC, lets one more device in
+  handfast pair --open --code       on the PC without a share: shows five letters
+  handfast pair --code              on the other device: asks for them
+  handfast pair --qr                on the PC: shows a QR code and a link, with or without a share
+  handfast pair --link -            on the other device: reads the link from standard input, where no process list shows it`;
 
 /** The command line of design §10 as commander knows it. What a command needs is loaded when it runs. */
 export function buildProgram(): Command {
@@ -51,16 +60,17 @@ export function buildProgram(): Command {
 }
 
 function addSharing(program: Command): void {
-  withNetwork(program.command("share <folder>"))
+  withWayToShow(withNetwork(program.command("share <folder>")))
     .description("offer a folder; opens pairing when nobody is paired yet")
     .option("--pair [seconds]", `open pairing, also for more devices (default ${WINDOW_SECONDS} s)`, seconds)
     .addHelpText("after", SHARE_EXAMPLES)
     .action((folder: string, options) =>
       run(options, async (context) => (await import("./share.node.js")).share(context, folder, options)),
     );
-  withWish(program.command("join <folder>"))
+  withLink(withWish(program.command("join <folder>")))
     .description("find the PC, pair the first time, keep the folder in sync")
     .option("--once", "sync once and stop")
+    .option("--code", "pair by the five letters that the PC shows, typed here")
     .addOption(new Option("--mode <mode>", "which way files go").choices(["both", "send", "receive"]).default("send"))
     .addHelpText("after", JOIN_EXAMPLES)
     .action((folder: string, options) =>
@@ -73,8 +83,17 @@ function addLooking(program: Command): void {
     .description("list the Handfast devices on the network")
     .addOption(new Option("--seconds <number>", "how long to look").argParser(seconds).default(FIND_SECONDS))
     .action((options) => run(options, async (context) => (await import("./find.node.js")).find(context, options)));
-  withWish(program.command("pair"))
-    .description("pair and sync nothing; on the PC: open pairing on the running share again")
+  withLink(withWayToShow(withWish(program.command("pair"))))
+    .description(
+      "pair and sync nothing; on the PC: open pairing again, on the running share or with --open or --qr alone",
+    )
+    .addOption(
+      new Option("--open [seconds]", `be the PC: open pairing here (default ${WINDOW_SECONDS} s)`)
+        .preset(String(WINDOW_SECONDS))
+        .argParser(seconds)
+        .conflicts("link"),
+    )
+    .addHelpText("after", PAIR_EXAMPLES)
     .action((options) => run(options, async (context) => (await import("./pair.node.js")).pair(context, options)));
   withNetwork(program.command("doctor"))
     .description("check whether this machine can see others and be seen")
