@@ -2,9 +2,8 @@ import type { Bond } from "#bonds/bond.js";
 import { tagMatches } from "#discovery/tag.js";
 import type { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
-import type { PairedPeer, PairingIdentity } from "#pairing/exchange.js";
+import type { PairedPeer } from "#pairing/exchange.js";
 import { parseLink } from "#pairing/link.js";
-import { PairingError } from "#pairing/reasons.js";
 import { NotReachableError } from "#transport/dial.js";
 import { bondFrom, deviceIdOf, dropStale, forgetDevice } from "./bondBook.js";
 import { IdentityChangedError } from "./bondErrors.js";
@@ -83,7 +82,11 @@ export class Client implements AsyncDisposable {
     const irk = this.#ports.store.identity().irk.reveal();
     const staticPublic = this.#channel.keyPair.public;
     const identity = { staticPublic, irk, name, platform, appId, upgrades: OWN_UPGRADES };
-    return this.#firstSession(await this.#firstAnswer(target.addresses, identity, options));
+    const [first, ...others] = target.addresses;
+    if (!first) throw new NotReachableError();
+    const { signal, ...way } = options;
+    const attempt = { identity, to: [first, ...others] as const, way, signal };
+    return this.#firstSession(await runPairing(this.#ports, this.#channel.port, attempt));
   }
 
   /** A session with the holder of `bond`: remembered addresses and discovery at once, the first that proves itself wins. */
@@ -146,21 +149,6 @@ export class Client implements AsyncDisposable {
     await this.#channel.close();
     await this.#ports.discovery.close();
     await this.#ports.store.close();
-  }
-
-  async #firstAnswer(
-    [to, ...others]: readonly Address[],
-    identity: PairingIdentity,
-    way: PairingWay & { readonly signal?: AbortSignal },
-  ): Promise<PairedPeer> {
-    if (!to) throw new NotReachableError();
-    try {
-      return await runPairing(this.#ports, this.#channel.port, { identity, to, way, signal: way.signal });
-    } catch (error) {
-      const silent = error instanceof PairingError && error.code === "PAIRING_NOT_ANSWERED";
-      if (!silent || others.length === 0) throw error;
-      return await this.#firstAnswer(others, identity, way);
-    }
   }
 
   /** PROTOCOL.md §2 step 4: the channel handshake makes the bond count. */

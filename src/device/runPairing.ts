@@ -31,7 +31,8 @@ export async function runPairing(
   port: SharedPort,
   attempt: {
     readonly identity: PairingIdentity;
-    readonly to: Address;
+    /** The first that answers counts. */
+    readonly to: readonly [Address, ...Address[]];
     readonly way: PairingWay;
     readonly signal?: AbortSignal | undefined;
   },

@@ -40,7 +40,8 @@ export interface PairingInitiatorOptions {
   readonly crypto: Crypto;
   readonly random: RandomSource;
   readonly identity: PairingIdentity;
-  readonly to: Address;
+  /** Where the other side may be: the first that answers counts. At least one. */
+  readonly to: Address | readonly [Address, ...Address[]];
   readonly now: Instant;
   /** Default: compare. */
   readonly method?: InitiatorMethod;
@@ -48,7 +49,10 @@ export interface PairingInitiatorOptions {
 
 /** The device that joins: it sends every request, the responder only answers. */
 export class PairingInitiator implements Machine {
-  readonly #context: InitiatorContext;
+  #context: InitiatorContext;
+  readonly #candidates: readonly Address[];
+  /** HELLOs for the other candidates. */
+  readonly #greetings: OutgoingDatagram[] = [];
   readonly #request: Retransmission;
   readonly #events: InitiatorEvent[] = [];
   readonly #aborts: Uint8Array[] = [];
@@ -65,7 +69,9 @@ export class PairingInitiator implements Machine {
     const model = modelOf(method);
     const pid = random(8);
     const outOfBand = method.kind === "link" || method.kind === "secret" ? method : undefined;
-    this.#context = { crypto, random, identity, to, pid, id: toHex(pid), model, outOfBand };
+    const candidates = "host" in to ? ([to] as const) : to;
+    this.#candidates = candidates;
+    this.#context = { crypto, random, identity, to: candidates[0], pid, id: toHex(pid), model, outOfBand };
     this.#request = new Retransmission(random);
     this.#endsAt = now + TOTAL_MS;
     this.#heardAt = now;
@@ -126,7 +132,7 @@ export class PairingInitiator implements Machine {
     const message = this.#parse(datagram, from);
     const known =
       message &&
-      (message.type === TYPE.ABORT ? this.#onAbort(message.reason, now) : this.#move(message, datagram, now));
+      (message.type === TYPE.ABORT ? this.#onAbort(message.reason, now) : this.#move(message, datagram, from, now));
     if (!known) this.dropped++;
   }
 
@@ -147,8 +153,12 @@ export class PairingInitiator implements Machine {
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
+    const greeting = this.#greetings.shift();
+    if (greeting) return greeting;
     const bytes = this.#aborts.shift() ?? this.#request.next(now);
-    return bytes && { bytes, to: this.#context.to };
+    if (!bytes) return undefined;
+    if (this.#state.name === "hello") for (const to of this.#candidates.slice(1)) this.#greetings.push({ bytes, to });
+    return { bytes, to: this.#context.to };
   }
 
   nextEvent(): InitiatorEvent | undefined {
@@ -164,7 +174,8 @@ export class PairingInitiator implements Machine {
   }
 
   #parse(datagram: Uint8Array, from: Address): Message | undefined {
-    if (!sameAddress(from, this.#context.to)) return undefined;
+    const greeted = this.#state.name === "hello" && this.#candidates.some((address) => sameAddress(from, address));
+    if (!greeted && !sameAddress(from, this.#context.to)) return undefined;
     try {
       const message = decodeMessage(datagram);
       return message && equalConstantTime(message.pid, this.#context.pid) ? message : undefined;
@@ -175,10 +186,13 @@ export class PairingInitiator implements Machine {
   }
 
   /** True when the message was an answer to what we are waiting for. */
-  #move(message: Message, datagram: Uint8Array, now: Instant): boolean {
+  #move(message: Message, datagram: Uint8Array, from: Address, now: Instant): boolean {
     if (message.seq !== this.#seq) return false;
-    const outcome = initiatorMove(this.#context, this.#state, message, datagram, now);
+    // Whoever answers HELLO first is the one we go on with.
+    const context = { ...this.#context, to: from };
+    const outcome = initiatorMove(context, this.#state, message, datagram, now);
     if (!outcome) return false;
+    this.#context = context;
     this.#heardAt = now;
     this.#aborted = undefined;
     this.#apply(outcome, now);

@@ -148,13 +148,13 @@ const SCHEMA: { readonly [Name in TypeName]: readonly (readonly [keyof Fields[Na
   START: [
     ["cookie", exactly(BLOCK)],
     ["features", upTo(MAX_FEATURES)],
-    ["publicKey", exactly(PUBLIC_KEY)],
+    ["publicKey", upTo(PUBLIC_KEY)],
     ["hint", exactly(0, HINT)],
     ["padding", zeros(START_BYTES)],
   ],
   OFFER: [
     ["features", upTo(MAX_FEATURES)],
-    ["publicKey", exactly(PUBLIC_KEY)],
+    ["publicKey", upTo(PUBLIC_KEY)],
     ["commitment", exactly(0, BLOCK)],
   ],
   NONCE: [["nonce", exactly(BLOCK)]],

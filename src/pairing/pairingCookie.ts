@@ -34,8 +34,11 @@ export class PairingCookies {
   }
 
   #rotate(now: Instant): void {
-    if (now - this.#since < ROTATE_MS) return;
-    this.#keys = [this.#random(32), this.#keys[0]];
+    const age = now - this.#since;
+    if (age < ROTATE_MS) return;
+    // After a quiet time the last key is older than its minute: it goes as well. The first ones have not been used.
+    const stale = age >= 2 * ROTATE_MS && Number.isFinite(age);
+    this.#keys = [this.#random(32), stale ? this.#random(32) : this.#keys[0]];
     this.#since = now;
   }
 }

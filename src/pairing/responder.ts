@@ -54,13 +54,14 @@ export class PairingResponder implements Machine {
     return this.#sessions.get(id)?.state.name;
   }
 
-  /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. Throws RangeError for a poor secret. */
+  /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. Throws RangeError for a poor secret, no time or no attempt. */
   openWindow(
     options: { readonly seconds?: number; readonly attempts?: number; readonly method?: ResponderMethod },
     now: Instant,
   ): void {
     const { crypto, random } = this.#options;
     const { seconds = WINDOW_SECONDS, attempts = WINDOW_ATTEMPTS, method = { kind: "compare" } } = options;
+    if (!(seconds > 0 && attempts >= 1)) throw new RangeError("pairing: a window has a time and at least one attempt");
     if (method.kind === "secret") requireSecret(method.secret);
     this.closeWindow(now);
     const counters = this.#window.open(seconds, attempts, now);

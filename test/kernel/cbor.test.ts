@@ -118,3 +118,12 @@ test("any bytes give a value or a WireError, quickly, even nested a thousand dee
   );
   assert.throws(() => decodeCbor(new Uint8Array(1000).fill(0x81)), WireError);
 });
+
+test("reading leaves the caller's array as it was, and the result has its own memory", () => {
+  const bytes = encodeCbor([Uint8Array.of(1, 2, 3), "x"]);
+  const before = Object.getOwnPropertyNames(bytes).length;
+  const [inner] = decodeCbor(bytes) as readonly Uint8Array[];
+  assert.equal(Object.getOwnPropertyNames(bytes).length, before);
+  bytes.fill(0);
+  assert.deepEqual(inner, Uint8Array.of(1, 2, 3));
+});

@@ -102,8 +102,11 @@ test("a link carries its addresses, and the first that answers counts", async ()
   const target = devices.client.fromLink(devices.link);
   assert.deepEqual(target.addresses, [PC]);
   const way = (): PairingWay => ({ link: devices.link });
-  const addresses = [{ host: "10.9.9.9", port: 4760 }, ...target.addresses];
+  const addresses = [{ host: "10.9.9.9", port: 4760 }, ...target.addresses, { host: "10.9.9.8", port: 4760 }];
+  const began = devices.clock.now();
   assert.equal(await devices.pair(way, { method: "link" }, { name: undefined, addresses }), devices.server.device);
+  assert.ok(devices.clock.now() - began < 1000, "dead addresses cost no time");
+  assert.deepEqual((await devices.client.bonds())[0]?.addresses[0], PC);
 });
 
 test("what cannot be letters is asked for again, and a person who gives up ends it", async () => {
