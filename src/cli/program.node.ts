@@ -10,6 +10,7 @@ Examples:
   handfast join ~/Photos             on the laptop: find the PC, compare six digits, sync
   handfast pair                      on the PC, beside the running share: let one more device in
   handfast demo                      both on this machine, to see how it goes
+  handfast demo mitm                 an attacker between two devices, to see how it fails
 
 Exit codes:
   0 ok  1 internal error  2 usage  3 nobody found or unreachable  4 not paired  5 digits refused
@@ -50,10 +51,15 @@ export function buildProgram(): Command {
   addSharing(program);
   addLooking(program);
   addDevices(program);
-  withState(program.command("demo [folder]"))
+  const demo = withState(program.command("demo [folder]"))
     .description("a PC and a laptop on this machine, to see how it goes; a folder named here is only read")
     .action((folder: string | undefined, options) =>
       run(options, async (context) => (await import("./demo.node.js")).demo(context, folder)),
+    );
+  withState(demo.command("mitm"))
+    .description("an attacker between two devices: what a look-alike shows, and what this one does")
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) => (await import("./demoAttack.node.js")).demoAttack(context)),
     );
   for (const name of LATER) refuse(program, name);
   return program;
