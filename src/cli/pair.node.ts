@@ -25,7 +25,7 @@ export async function pair(context: Context, options: PairOptions): Promise<numb
     granted(answer);
     screen.event({ event: "pairing-open", seconds, method });
     screen.result(
-      `The running share is open to pairing for ${seconds} s, by ${WAY_TITLES[method]}; ${APPEARS[method]} there.`,
+      `The running share is open to pairing for ${seconds} s; the way: ${WAY_TITLES[method]}. ${APPEARS[method]} there.`,
     );
     return EXIT.ok;
   }
@@ -39,7 +39,7 @@ export async function pair(context: Context, options: PairOptions): Promise<numb
 }
 
 const APPEARS: Readonly<Record<WayName, string>> = {
-  compare: "the digits appear",
-  code: "the letters appear",
-  link: "the QR code and the link appear",
+  compare: "The digits appear",
+  code: "The letters appear",
+  link: "The QR code and the link appear",
 };

@@ -12,7 +12,8 @@ export async function pairWithPc(context: Context, client: Client, wish: Wish & 
   const { screen, signal } = context;
   const link = await readLink(context, client, wish);
   const { target, open } = await pcToPair(context, client, wish, link);
-  if (link !== undefined) screen.say(`Pairing by ${WAY_TITLES.link}. Now the PC asks whether this device may come in…`);
+  if (link !== undefined)
+    screen.say(`Pairing; the way: ${WAY_TITLES.link}. Now the PC asks whether this device may come in…`);
   const over = new AbortController();
   const question = AbortSignal.any([signal, over.signal]);
   try {

@@ -71,7 +71,7 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
     screen.event({ event: "pairing-open", seconds, method });
     const option = { compare: "", code: " --code", link: " --link <link>" }[method];
     screen.say(
-      `Pairing is open for ${seconds} s, by ${WAY_TITLES[method]}. On the other device: ${this.#command}${option}`,
+      `Pairing is open for ${seconds} s; the way: ${WAY_TITLES[method]}. On the other device: ${this.#command}${option}`,
     );
   }
 

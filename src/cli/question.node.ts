@@ -19,7 +19,7 @@ export async function askDigits(
   screen.event({ event: "pairing", id, digits, ...shown(peer) });
   const lines = [
     "",
-    `Pairing with ${named(peer)} by ${WAY_TITLES.compare}.${warning(peer)} Compare with its screen:`,
+    `Pairing with ${named(peer)}; the way: ${WAY_TITLES.compare}.${warning(peer)} Compare with its screen:`,
     "",
     `      ${screen.bold(grouped(digits))}`,
     "",
@@ -39,7 +39,7 @@ export async function askApproval(
   const did = method === "code" ? "typed the letters that this screen shows" : "used the link that this screen shows";
   const lines = [
     "",
-    `Pairing by ${WAY_TITLES[method]}: ${named(peer)} has ${did}.${warning(peer)}`,
+    `Pairing with ${named(peer)}; the way: ${WAY_TITLES[method]}. It has ${did}.${warning(peer)}`,
     "Is that the device in front of you? Let it in? [y/N] ",
   ];
   return isYes(await ask(context, lines, signal));
@@ -54,7 +54,11 @@ export async function askLetters(
   context.screen.event({ event: "code-wanted", id, ...shown(peer), again });
   const lines = again
     ? ["These cannot be the letters. They are five, all consonants. Once more: "]
-    : ["", `Pairing with ${named(peer)} by ${WAY_TITLES.code}.${warning(peer)}`, "The five letters on its screen: "];
+    : [
+        "",
+        `Pairing with ${named(peer)}; the way: ${WAY_TITLES.code}.${warning(peer)}`,
+        "The five letters on its screen: ",
+      ];
   const line = await ask(context, lines, signal);
   if (line === undefined) throw new HandfastError("PAIRING_CANCELLED", "No letters came, so pairing was cancelled.");
   return line;

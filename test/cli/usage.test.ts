@@ -32,6 +32,9 @@ test("wrong usage: exit 2, nothing on standard output", () => {
     ["join"],
     ["join", ".", "--mode", "sideways"],
     ["share", ".", "--port", "70000"],
+    ["share", ".", "--code", "--qr"],
+    ["join", ".", "--code", "--link", "-"],
+    ["pair", "--open", "--link", "-"],
     ["tunnel", "1:2:3"],
   ]) {
     const { code, out } = handfast(args);
@@ -52,6 +55,19 @@ test("help and version go to standard output and succeed", () => {
   assert.match(help.out, /handfast join ~\/Photos/);
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   assert.equal(handfast(["--version"]).out, `${version}\n`);
+});
+
+test("letters and links are not written where standard error may be a log", (t) => {
+  const { base, pcFolder } = new TwoDevices(t);
+  for (const args of [
+    ["share", pcFolder, "--code"],
+    ["pair", "--qr"],
+  ]) {
+    const { code, out, err } = handfast([...args, "--state", join(base, "s"), "--port", "0", "--interface", "lo"]);
+    assert.equal(code, 2, err);
+    assert.match(err, /so that they land in no log/);
+    assert.doesNotMatch(out + err, /HF1:|[A-Z]( [A-Z]){4}/);
+  }
 });
 
 test("a folder that does not exist is named", (t) => {
