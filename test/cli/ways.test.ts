@@ -9,7 +9,7 @@ function otherThan(letters: string): string {
   return (letters[0] === "B" ? "C" : "B") + letters.slice(1);
 }
 
-describe("the ways to pair", { concurrency: 3 }, () => {
+describe("the ways to pair", { concurrency: 5 }, () => {
   test("letters: shown on the PC only, typed on the client, confirmed on the PC; wrong ones end with 5 and are replaced", async (t) => {
     const devices = new TwoDevices(t);
     const { pc, peer } = await devices.share("--code");
