@@ -329,6 +329,7 @@ export class Connection {
 
   readonly #onPathMoved = (sameHost: boolean): void => {
     this.#parts.cids.onMoved();
+    this.#parts.recovery.probe();
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;
     const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);

@@ -1,24 +1,16 @@
-import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import { compareBytes, toHex } from "#kernel/bytes.js";
-import type { HandfastError } from "#kernel/errors.js";
-import type { Address, Instant, Machine, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
-import { type Accepted, Acceptor, type InitDrops, type Lookup } from "./acceptor.js";
-import { Connection } from "./connection.js";
+import { compareBytes } from "#kernel/bytes.js";
+import type { Address, Instant, Machine, OutgoingDatagram } from "#kernel/ports.js";
+import { type Accepted, Acceptor } from "./acceptor.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
-import type { ConnectionLog } from "./connectionLog.js";
 import { ConnectionTable, type Entry } from "./connectionTable.js";
-import type { ControllerName } from "./controllers.js";
 import { DatagramPool } from "./datagramPool.js";
 import { Dial, type DialResult, drawCid } from "./dial.js";
+import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
-import { trafficKeys } from "./keys.js";
-import type { NoiseResult } from "./noiseState.js";
-import { type PacketDrops, PacketProtection } from "./packet.js";
+import { openConnection, type Surroundings } from "./openConnection.js";
+import type { PacketDrops } from "./packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
-import { Rekey } from "./rekey.js";
-import type { RekeyLimits } from "./rekeyLimits.js";
-import { SpareCids } from "./spareCids.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
 const HALF_OPEN_PER_BOND = 2;
@@ -31,74 +23,6 @@ const ASLEEP_MS = 5_000;
 const RESUME_SPACING_MS = 10;
 /** Two dials that cross within this time are one wish. */
 const CROSSING_MS = 10_000;
-
-export interface EndpointOptions {
-  readonly crypto: Crypto;
-  readonly random: RandomSource;
-  readonly identity: KeyPair;
-  /** Finds a bond by the peer's static key. */
-  readonly lookup: Lookup;
-  /** False: nobody can connect to us; we only dial. */
-  readonly accept: boolean;
-  /** 32 bytes that outlive the process. */
-  readonly resetKey: Uint8Array;
-  readonly now: Instant;
-  readonly parameters?: TransportParameters;
-  /** UDP payload bytes of a full packet to this address. */
-  readonly maxDatagram?: (to: Address) => number;
-  readonly keepAlive?: boolean;
-  readonly congestion?: ControllerName;
-  readonly rekeyLimits?: RekeyLimits;
-  /** Who wants to see inside a new connection; `cid`: our first connection ID. */
-  readonly log?: (connection: {
-    readonly role: "initiator" | "responder";
-    readonly cid: Uint8Array;
-    readonly now: Instant;
-  }) => ConnectionLog | undefined;
-  /** Takes lines with the secrets of every connection, PROTOCOL.md §13: whoever has them reads everything. */
-  readonly keyLog?: (line: string) => void;
-}
-
-export interface ConnectOptions {
-  readonly to: readonly Address[];
-  readonly peerStatic: Uint8Array;
-  /** The bond's secret, 32 bytes. */
-  readonly psk: Uint8Array;
-  /** More secrets of the bond: see DialOptions. */
-  readonly older?: readonly Uint8Array[];
-  readonly lineages?: readonly Uint8Array[];
-  readonly hints?: readonly Uint8Array[];
-  /** The connection sends nothing before its `release`: what it rests on must be on disk first. */
-  readonly hold?: boolean;
-  readonly id: string;
-  readonly timeoutMs?: number;
-}
-
-export type EndpointEvent =
-  | {
-      readonly type: "connected";
-      readonly connection: Connection;
-      readonly peerId: string;
-      readonly peerStatic: Uint8Array;
-      readonly exporter: Uint8Array;
-      /** The bond secret that both ends have proved. */
-      readonly psk: Uint8Array;
-      /** The dial that led here; undefined when the peer dialled. */
-      readonly dial: number | undefined;
-    }
-  /** Both ends have proved the bond, but one of them holds secrets that are not the newest. No session. */
-  | {
-      readonly type: "copied";
-      readonly peerId: string;
-      readonly peerStatic: Uint8Array;
-      readonly dial: number | undefined;
-    }
-  | { readonly type: "failed"; readonly dial: number; readonly error: HandfastError };
-
-export interface EndpointDrops extends InitDrops, PacketDrops {
-  unknownConnection: number;
-  unexpected: number;
-}
 
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
 export class Endpoint implements Machine {
@@ -115,18 +39,20 @@ export class Endpoint implements Machine {
   readonly #resets = new TokenBuckets(10, 10);
   readonly #gone: PacketDrops = { short: 0, epoch: 0, duplicate: 0, forged: 0 };
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
-  readonly #pool = new DatagramPool();
+  readonly #surroundings: Surroundings;
   #nextHandle = 1;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
+    const newCid = (): Uint8Array => this.#newCid();
+    this.#surroundings = { options, pool: new DatagramPool(), entries: this.#entries, newCid };
     if (options.accept) {
       this.#acceptor = new Acceptor({
         ...options,
         own: options.identity,
         parameters: this.#parameters,
-        newCid: () => this.#newCid(),
+        newCid,
         halfOpen: () => this.#entries.halfOpen,
       });
     }
@@ -306,7 +232,7 @@ export class Endpoint implements Machine {
       const oldest = this.#entries.oldestHalfOpen(crowded ? accepted.peerId : undefined);
       if (oldest) this.#forget(oldest);
     }
-    this.#open({ ...accepted, role: "responder", path, rttMs: undefined }, now);
+    openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);
   }
 
   #onDialled(
@@ -316,7 +242,8 @@ export class Endpoint implements Machine {
     result: Extract<DialResult, { error: undefined }>,
     now: Instant,
   ): void {
-    const entry = this.#open(
+    const entry = openConnection(
+      this.#surroundings,
       {
         role: "initiator",
         peerId: options.id,
@@ -337,78 +264,6 @@ export class Endpoint implements Machine {
     // Of a copy the server learns by our first packet; nobody gets this connection, and the server ends it.
     if (result.copied) this.#alarm(entry, handle);
     else this.#goLive(entry, handle);
-  }
-
-  #open(
-    keyed: Accepted & {
-      readonly role: "initiator" | "responder";
-      readonly path: Address;
-      readonly rttMs: number | undefined;
-      readonly held?: boolean;
-    },
-    now: Instant,
-  ): Entry {
-    const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram, congestion } = this.#options;
-    const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, remoteCid, localCid } = keyed;
-    const exporter = noise.exporter.slice();
-    const onSecrets = this.#secretsLog(role === "initiator" ? localCid : remoteCid);
-    onSecrets?.(0, noise);
-    const protection = new PacketProtection({ keys: trafficKeys(crypto, role, noise), remoteCid, random });
-    const rekey = new Rekey({
-      ...{ crypto, random, role, own: identity, peerStatic, psk, protection, now },
-      handshakeHash: noise.handshakeHash,
-      exporter: noise.exporter,
-      onSecrets,
-      ...(rekeyLimits && { limits: rekeyLimits }),
-    });
-    const spareCids = this.#spareCids(keyed, () => entry);
-    const connection = new Connection({
-      ...{ role, protection, rekey, local, peer, path, random, now },
-      pool: this.#pool,
-      keepAlive: keepAlive && !copied,
-      cids: spareCids,
-      log: this.#options.log?.({ role, cid: localCid, now }),
-      onWork: () => this.#entries.touch(entry),
-      ...(congestion && { congestion }),
-      initialRttMs: keyed.rttMs,
-      held: keyed.held === true,
-      ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
-    });
-    const cids = new Set([cidKey(localCid)]);
-    const token = role === "initiator" ? peer.resetToken : undefined;
-    const entry: Entry = {
-      ...{ connection, protection, role, peerId, peerStatic, exporter, psk, copied, cids },
-      ...{ resetToken: token, since: now, live: false, heard: false },
-    };
-    this.#entries.add(entry);
-    if (role === "initiator") spareCids.offer();
-    return entry;
-  }
-
-  #secretsLog(clientCid: Uint8Array): ((epoch: number, noise: NoiseResult) => void) | undefined {
-    const { keyLog } = this.#options;
-    if (!keyLog) return undefined;
-    return (epoch, { initiatorKey, responderKey }) => {
-      keyLog(`HF_CLIENT_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(initiatorKey)}`);
-      keyLog(`HF_SERVER_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(responderKey)}`);
-    };
-  }
-
-  #spareCids(keyed: Pick<Accepted, "localCid" | "remoteCid" | "peer">, entry: () => Entry): SpareCids {
-    const { crypto, resetKey } = this.#options;
-    return new SpareCids({
-      ...{ localCid: keyed.localCid, remoteCid: keyed.remoteCid, peerLimit: keyed.peer.activeCids },
-      allocate: () => {
-        const cid = this.#newCid();
-        this.#entries.addCid(entry(), cidKey(cid));
-        return { cid, token: resetToken(crypto, resetKey, cid) };
-      },
-      release: (cid) => this.#entries.deleteCid(entry(), cidKey(cid)),
-      onRemote: ({ cid, token }) => {
-        entry().protection.remoteCid = cid;
-        this.#entries.setToken(entry(), token);
-      },
-    });
   }
 
   /** The client's first data packet came: only now may it replace an older connection. */

@@ -95,6 +95,13 @@ export class Recovery {
     this.#congestion = congestion;
   }
 
+  /** The peer is heard from another place: what was sent to the old one may be lost, and its silence says nothing. */
+  probe(): void {
+    if (this.#bytesInFlight === 0) return;
+    this.#ptoCount = 0;
+    this.#probes = PROBES;
+  }
+
   /** Every packet sent, ack-eliciting or not: numbers never sent must never be acknowledged. */
   onNumberUsed(number: number): void {
     this.#largestSent = number;

@@ -45,8 +45,9 @@ const rekey = (find: string, replace: string): Edit => ({ file: "transport/rekey
 
 const liveAtInit: Edit = {
   file: "transport/endpoint.js",
-  find: 'this.#open({ ...accepted, role: "responder", path, rttMs: undefined }, now);',
-  replace: 'this.#goLive(this.#open({ ...accepted, role: "responder", path, rttMs: undefined }, now), undefined);',
+  find: 'openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);',
+  replace:
+    'this.#goLive(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), undefined);',
 };
 
 export const twins: readonly Twin[] = [

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { nobodyFound } from "#cli/findPc.node.js";
 import { normalised } from "#cli/options.node.js";
 import { TwoDevices } from "./devices.js";
@@ -111,41 +111,43 @@ test("a folder that holds the state is refused: its keys would travel", (t) => {
   );
 });
 
-test("nobody found: exit 3 and what to try", async (t) => {
-  const devices = new TwoDevices(t);
-  const laptop = devices.join("--to", "nobody at all", "--wait", "1");
-  assert.equal(await laptop.ended, 3);
-  const { code, message } = await laptop.next("error");
-  assert.equal(code, "NOBODY_FOUND");
-  assert.match(message, /handfast share.*--peer/s);
-});
+describe("the command line in use", { concurrency: 4 }, () => {
+  test("nobody found: exit 3 and what to try", async (t) => {
+    const devices = new TwoDevices(t);
+    const laptop = devices.join("--to", "nobody at all", "--wait", "1");
+    assert.equal(await laptop.ended, 3);
+    const { code, message } = await laptop.next("error");
+    assert.equal(code, "NOBODY_FOUND");
+    assert.match(message, /handfast share.*--peer/s);
+  });
 
-test("a state directory in use says by which process", async (t) => {
-  const devices = new TwoDevices(t);
-  await devices.share();
-  const second = devices.run("pc", ["share", devices.pcFolder, "--port", "0"]);
-  assert.equal(await second.ended, 1);
-  const { code, message } = await second.next("error");
-  assert.equal(code, "STATE_IN_USE");
-  assert.match(message, /process \d+/);
-});
+  test("a state directory in use says by which process", async (t) => {
+    const devices = new TwoDevices(t);
+    await devices.share();
+    const second = devices.run("pc", ["share", devices.pcFolder, "--port", "0"]);
+    assert.equal(await second.ended, 1);
+    const { code, message } = await second.next("error");
+    assert.equal(code, "STATE_IN_USE");
+    assert.match(message, /process \d+/);
+  });
 
-test("status and find beside a running share", async (t) => {
-  const devices = new TwoDevices(t);
-  await devices.share();
-  const status = devices.run("pc", ["status"]);
-  const { running } = (await status.next("status")) as unknown as { running: { role: string; folder: string } };
-  assert.deepEqual([running.role, running.folder], ["share", devices.pcFolder]);
-  const find = devices.run("laptop", ["find", "--seconds", "2"]);
-  await find.next("found", ({ name, pairing }) => name === devices.pcName && pairing);
-  assert.equal(await find.ended, 0);
-});
+  test("status and find beside a running share", async (t) => {
+    const devices = new TwoDevices(t);
+    await devices.share();
+    const status = devices.run("pc", ["status"]);
+    const { running } = (await status.next("status")) as unknown as { running: { role: string; folder: string } };
+    assert.deepEqual([running.role, running.folder], ["share", devices.pcFolder]);
+    const find = devices.run("laptop", ["find", "--seconds", "2"]);
+    await find.next("found", ({ name, pairing }) => name === devices.pcName && pairing);
+    assert.equal(await find.ended, 0);
+  });
 
-test("Ctrl-C while looking: exit 130", async (t) => {
-  const devices = new TwoDevices(t);
-  const { pc, peer } = await devices.share();
-  const laptop = devices.join("--peer", peer);
-  await laptop.next("pairing");
-  assert.equal(await laptop.kill("SIGINT"), 130);
-  assert.equal((await pc.next("pairing-failed")).code, "PAIRING_CANCELLED");
+  test("Ctrl-C while looking: exit 130", async (t) => {
+    const devices = new TwoDevices(t);
+    const { pc, peer } = await devices.share();
+    const laptop = devices.join("--peer", peer);
+    await laptop.next("pairing");
+    assert.equal(await laptop.kill("SIGINT"), 130);
+    assert.equal((await pc.next("pairing-failed")).code, "PAIRING_CANCELLED");
+  });
 });

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
-import { TwoDevices } from "./devices.js";
+import { createClient } from "handfast/node";
+import { sayYes, TwoDevices } from "./devices.js";
 
 /** Letters that are none of these five. */
 function otherThan(letters: string): string {
   return (letters[0] === "B" ? "C" : "B") + letters.slice(1);
 }
 
-describe("the ways to pair", { concurrency: 3 }, () => {
+describe("the ways to pair", { concurrency: 5 }, () => {
   test("letters: shown on the PC only, typed on the client, confirmed on the PC; wrong ones end with 5 and are replaced", async (t) => {
     const devices = new TwoDevices(t);
     const { pc, peer } = await devices.share("--code");
@@ -48,20 +50,20 @@ describe("the ways to pair", { concurrency: 3 }, () => {
     assert.equal(await open.ended, 0);
     const { link } = await pc.next("pairing-link");
     assert.ok(!open.written.includes(link));
-    const join = (text: string): ReturnType<TwoDevices["join"]> => {
+    const joinBy = (text: string): ReturnType<TwoDevices["join"]> => {
       const laptop = devices.join("--once", "--link", "-");
       laptop.type(text);
       return laptop;
     };
-    const refused = join(link);
+    const refused = joinBy(link);
     assert.equal((await pc.next("pairing-approval")).method, "link");
     pc.answer(false);
     assert.equal(await refused.ended, 5);
     const second = await pc.next("pairing-link");
-    const late = join(link);
+    const late = joinBy(link);
     assert.equal(await late.ended, 4);
     assert.equal((await late.next("error")).code, "LINK_EXPIRED");
-    const laptop = join(second.link);
+    const laptop = joinBy(second.link);
     await pc.next("pairing-approval");
     pc.answer(true);
     assert.equal(await laptop.ended, 0);
@@ -123,5 +125,38 @@ describe("the ways to pair", { concurrency: 3 }, () => {
     }
     assert.equal(await pc.ended, 6);
     assert.equal((await pc.next("error")).code, "TOO_MANY_TRIES");
+  });
+
+  test("a PC with several addresses: the one that answers counts", async (t) => {
+    const devices = new TwoDevices(t);
+    const { pc, peer } = await devices.share();
+    await using client = await createClient({ name: "Laptop", store: devices.laptopState, interfaces: ["lo"] });
+    const [real] = client.at(peer).addresses;
+    assert.ok(real);
+    const silent = ["127.0.0.9", "127.0.0.8"].map((host) => ({ host, port: real.port }));
+    const pairing = client.pair({ name: undefined, addresses: [...silent, real] }, { compare: async () => true });
+    await pc.next("pairing");
+    pc.answer(true);
+    assert.equal((await pairing).name, devices.pcName);
+  });
+
+  test("a name that looks like that of a paired device is pointed out to the PC's person", async (t) => {
+    const devices = new TwoDevices(t);
+    const { pc, peer } = await devices.share();
+    const first = devices.run("laptop", ["pair", "--peer", peer, "--name", "Laptop"]);
+    await sayYes(pc, first);
+    assert.equal(await first.ended, 0);
+    await devices.run("pc", ["pair", "--code"]).ended;
+    const { letters } = await pc.next("pairing-code");
+    const second = devices.run(
+      "laptop",
+      ["pair", "--code", "--peer", peer, "--name", "LAPTOP"],
+      join(devices.base, "2"),
+    );
+    assert.equal((await second.next("code-wanted")).resembles, null);
+    second.type(letters);
+    assert.equal((await pc.next("pairing-approval")).resembles, "Laptop");
+    pc.answer(false);
+    assert.equal(await second.ended, 5);
   });
 });

@@ -1,0 +1,95 @@
+import { toHex } from "#kernel/bytes.js";
+import type { Address, Instant } from "#kernel/ports.js";
+import type { Accepted } from "./acceptor.js";
+import { Connection } from "./connection.js";
+import { cidKey, resetToken } from "./connectionId.js";
+import type { ConnectionTable, Entry } from "./connectionTable.js";
+import type { DatagramPool } from "./datagramPool.js";
+import type { EndpointOptions } from "./endpointTypes.js";
+import { trafficKeys } from "./keys.js";
+import type { NoiseResult } from "./noiseState.js";
+import { PacketProtection } from "./packet.js";
+import { Rekey } from "./rekey.js";
+import { SpareCids } from "./spareCids.js";
+
+/** A handshake that has made keys, seen from our end. */
+export interface Keyed extends Accepted {
+  readonly role: "initiator" | "responder";
+  readonly path: Address;
+  readonly rttMs: number | undefined;
+  readonly held?: boolean;
+}
+
+/** What a new connection shares with the others of its endpoint. */
+export interface Surroundings {
+  readonly options: EndpointOptions;
+  readonly pool: DatagramPool;
+  readonly entries: ConnectionTable;
+  readonly newCid: () => Uint8Array;
+}
+
+/** Keys, packets, rekeying and connection IDs of one connection, put together and entered into the table. */
+export function openConnection(surroundings: Surroundings, keyed: Keyed, now: Instant): Entry {
+  const { options, pool, entries } = surroundings;
+  const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram, congestion } = options;
+  const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, remoteCid, localCid } = keyed;
+  const exporter = noise.exporter.slice();
+  const onSecrets = secretsLog(options, role === "initiator" ? localCid : remoteCid);
+  onSecrets?.(0, noise);
+  const protection = new PacketProtection({ keys: trafficKeys(crypto, role, noise), remoteCid, random });
+  const rekey = new Rekey({
+    ...{ crypto, random, role, own: identity, peerStatic, psk, protection, now },
+    handshakeHash: noise.handshakeHash,
+    exporter: noise.exporter,
+    onSecrets,
+    ...(rekeyLimits && { limits: rekeyLimits }),
+  });
+  const cids = spareCids(surroundings, keyed, () => entry);
+  const connection = new Connection({
+    ...{ role, protection, rekey, local, peer, path, random, now, pool, cids },
+    keepAlive: keepAlive && !copied,
+    log: options.log?.({ role, cid: localCid, now }),
+    onWork: () => entries.touch(entry),
+    ...(congestion && { congestion }),
+    initialRttMs: keyed.rttMs,
+    held: keyed.held === true,
+    ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
+  });
+  const entry: Entry = {
+    ...{ connection, protection, role, peerId, peerStatic, exporter, psk, copied },
+    cids: new Set([cidKey(localCid)]),
+    resetToken: role === "initiator" ? peer.resetToken : undefined,
+    ...{ since: now, live: false, heard: false },
+  };
+  entries.add(entry);
+  if (role === "initiator") cids.offer();
+  return entry;
+}
+
+function secretsLog(
+  { keyLog }: EndpointOptions,
+  clientCid: Uint8Array,
+): ((epoch: number, noise: NoiseResult) => void) | undefined {
+  if (!keyLog) return undefined;
+  return (epoch, { initiatorKey, responderKey }) => {
+    keyLog(`HF_CLIENT_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(initiatorKey)}`);
+    keyLog(`HF_SERVER_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(responderKey)}`);
+  };
+}
+
+function spareCids({ options, entries, newCid }: Surroundings, keyed: Keyed, entry: () => Entry): SpareCids {
+  const { crypto, resetKey } = options;
+  return new SpareCids({
+    ...{ localCid: keyed.localCid, remoteCid: keyed.remoteCid, peerLimit: keyed.peer.activeCids },
+    allocate: () => {
+      const cid = newCid();
+      entries.addCid(entry(), cidKey(cid));
+      return { cid, token: resetToken(crypto, resetKey, cid) };
+    },
+    release: (cid) => entries.deleteCid(entry(), cidKey(cid)),
+    onRemote: ({ cid, token }) => {
+      entry().protection.remoteCid = cid;
+      entries.setToken(entry(), token);
+    },
+  });
+}
