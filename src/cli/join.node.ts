@@ -136,7 +136,8 @@ class Joining {
       // What ended with the session is mended by the next one; so is a sync that went wrong, unless it would go wrong again.
       if (session.closeInfo) return;
       if (once || !(error instanceof HandfastError) || isLasting(error)) throw error;
-      screen.error(error.code, error.message);
+      const { code, message } = explained(error) as HandfastError;
+      screen.error(code, message);
     }
   }
 
@@ -160,7 +161,10 @@ function because(text: string): string {
 
 /** Says what to type, where the library cannot know it. */
 function explained(error: unknown): unknown {
-  if (!(error instanceof HandfastError) || error.code !== "PEER_FORGOT_US") return error;
+  if (!(error instanceof HandfastError)) return error;
+  if (error.code === "STREAM_RESET")
+    return new HandfastError(error.code, "The other device stopped syncing; its screen says why.", { cause: error });
+  if (error.code !== "PEER_FORGOT_US") return error;
   const text = `${error.message} Here: handfast forget <device> (handfast devices lists them); there: handfast share <folder> --pair.`;
   return new HandfastError(error.code, text, { cause: error });
 }

@@ -144,8 +144,8 @@ class Share {
         this.#context.screen.say("Waiting for the other screen…");
       } else request.reject();
     } catch {
-      // The other side gave up, or we are stopping: there is nothing to answer.
-      request.reject();
+      // The other side gave up, or we are stopping: nobody has said no.
+      if (!this.#stopped.signal.aborted) request.reject();
     } finally {
       this.#questions.delete(request.id);
     }
