@@ -2,10 +2,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { enableMutants } from "#test/attacks/mutants.js";
 import { twins } from "#test/attacks/pairingMutants.js";
-import { runModels, tableOf } from "#test/models/run.js";
+import { modelMutants, runModels, tableOf } from "#test/models/run.js";
 import { TABLE_BEGIN, TABLE_END, TABLE_FILE } from "#test/models/table.js";
 
-enableMutants(twins);
+enableMutants(modelMutants(twins));
 const table = tableOf(await runModels(twins));
 const text = readFileSync(TABLE_FILE, "utf8");
 const [before = "", rest] = text.split(TABLE_BEGIN);

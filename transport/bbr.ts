@@ -93,7 +93,8 @@ export class Bbr implements CongestionController {
   }
 
   pacingRate(rtt: RttEstimator): number {
-    if (this.#pacing > 0) return this.#pacing;
+    // After a blackout the samples say next to nothing: the smallest window still leaves within a round trip.
+    if (this.#pacing > 0) return Math.max(this.#pacing, windowRate(this.#minimum, rtt.smoothed, false));
     return GAINS.startup.pacing * windowRate(this.#window, rtt.smoothed, false);
   }
 

@@ -114,7 +114,7 @@ export class PacketProtection {
     const header = out.subarray(offset, payloadAt);
     this.#setNonce(iv, packetNumber);
     aead.seal(this.#nonce, header, out.subarray(payloadAt, payloadAt + payloadLength), out, payloadAt);
-    mask(out.subarray(payloadAt, payloadAt + 16), this.#mask);
+    mask(out, this.#mask, payloadAt);
     applyMask(out, offset, this.#mask);
     return DATA_HEADER + payloadLength + TAG;
   }
@@ -135,7 +135,7 @@ export class PacketProtection {
     }
     const keys = epoch.keys.receive;
     const header = datagram.slice(0, DATA_HEADER);
-    keys.mask(datagram.subarray(DATA_HEADER, DATA_HEADER + 16), this.#mask);
+    keys.mask(datagram, this.#mask, DATA_HEADER);
     applyMask(header, 0, this.#mask);
     const packetNumber = expandNumber(readNumber(header, NUMBER_AT), this.#window.highest);
     if (!this.#window.check(packetNumber)) {

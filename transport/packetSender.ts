@@ -205,7 +205,7 @@ export class PacketSender {
       this.#options.onElicitingSent(now);
       recovery.onSent({ number, sentAt: now, size, frames, probe });
     }
-    return { bytes: out.bytes.subarray(0, size), to };
+    return { bytes: size === out.bytes.length ? out.bytes : out.bytes.subarray(0, size), to };
   }
 }
 

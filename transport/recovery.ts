@@ -228,6 +228,7 @@ export class Recovery {
   }
 
   #onLost(all: readonly SentPacket[], now: Instant): void {
+    if (all.length === 0) return;
     const lost = all.some((packet) => packet.probe) ? all.filter((packet) => !packet.probe) : all;
     const newest = lost[lost.length - 1];
     const oldest = lost[0];

@@ -35,14 +35,15 @@ export async function bindUdp(options: { readonly port: number; readonly host: s
   // What goes wrong on a socket later (no route, no buffer) is loss, as on any network.
   raw.on("error", () => {});
   enlarge(raw);
+  let open = true;
   return {
     port: bound.port,
     get congested() {
-      return raw.getSendQueueSize() > MAX_QUEUED_BYTES;
+      return open && raw.getSendQueueSize() > MAX_QUEUED_BYTES;
     },
     send(bytes, to) {
       // Without a callback Node tells nobody about an error, and does not wait for the next tick either.
-      raw.send(bytes, to.port, to.host);
+      if (open) raw.send(bytes, to.port, to.host);
     },
     onDatagram(listener: (bytes: Uint8Array, from: Address) => void) {
       raw.on("message", (message, from) => {
@@ -52,6 +53,7 @@ export async function bindUdp(options: { readonly port: number; readonly host: s
       });
     },
     async close() {
+      open = false;
       await promised.close();
     },
   };

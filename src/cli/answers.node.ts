@@ -1,5 +1,6 @@
 import process from "node:process";
 import { StringDecoder } from "node:string_decoder";
+import { isYes } from "./words.js";
 
 const MAX_LINE = 1000;
 
@@ -17,13 +18,18 @@ export class Answers {
 
   /** `show` draws the question, once old typing has been thrown away. Rejects with the signal's reason. */
   async ask(show: () => void, signal: AbortSignal): Promise<boolean> {
+    return isYes(await this.askLine(show, signal));
+  }
+
+  /** The same for an answer in words; undefined for the end of input. */
+  async askLine(show: () => void, signal: AbortSignal): Promise<string | undefined> {
     signal.throwIfAborted();
     this.#listen();
     try {
       if (process.stdin.isTTY) await this.#forgetTyping();
       signal.throwIfAborted();
       show();
-      return isYes(await this.#nextLine(signal));
+      return await this.#nextLine(signal);
     } finally {
       if (!this.#ended) process.stdin.pause();
     }
@@ -72,8 +78,4 @@ export class Answers {
     this.#ended = true;
     this.#wake();
   }
-}
-
-function isYes(line: string | undefined): boolean {
-  return /^\s*(y|yes)\s*$/i.test(line ?? "");
 }

@@ -2,6 +2,7 @@ import { unlink } from "node:fs/promises";
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { platform } from "node:os";
 import { join } from "node:path";
+import type { WayName } from "./pairingWay.js";
 
 /** The longest name of a Unix socket that every system takes. */
 const MAX_PATH = 100;
@@ -11,7 +12,7 @@ const ANSWER_MS = 5000;
 export type ControlRequest =
   | { readonly command: "status" }
   | { readonly command: "forget"; readonly device: string }
-  | { readonly command: "pair"; readonly seconds: number };
+  | { readonly command: "pair"; readonly seconds: number; readonly method?: WayName };
 
 export type ControlAnswer =
   | { readonly ok: true; readonly value: unknown }

@@ -1,3 +1,5 @@
+import type { WayName } from "./pairingWay.js";
+
 /** The lines of `--json`: one object each, on standard output. Their names are a promise to programs. */
 export type CliEvent =
   | {
@@ -7,7 +9,11 @@ export type CliEvent =
       readonly device: string;
       readonly name: string;
     }
-  | { readonly event: "pairing-open"; readonly seconds: number }
+  | { readonly event: "pairing-open"; readonly seconds: number; readonly method: WayName }
+  /** To be shown to the person who types them on the other device. */
+  | { readonly event: "pairing-code"; readonly letters: string }
+  /** To be shown to the person who scans it. A secret until it is used. */
+  | { readonly event: "pairing-link"; readonly link: string }
   | { readonly event: "pairing-closed"; readonly reason: string }
   | {
       readonly event: "found";
@@ -24,6 +30,25 @@ export type CliEvent =
       readonly digits: string;
       readonly peer: string;
       readonly platform: string;
+      /** The paired device whose name looks the same. */
+      readonly resembles: string | null;
+    }
+  | {
+      readonly event: "pairing-approval";
+      readonly id: string;
+      readonly method: "code" | "link";
+      readonly peer: string;
+      readonly platform: string;
+      readonly resembles: string | null;
+    }
+  | {
+      readonly event: "code-wanted";
+      readonly id: string;
+      readonly peer: string;
+      readonly platform: string;
+      readonly resembles: string | null;
+      /** What was typed before cannot be such letters. */
+      readonly again: boolean;
     }
   | { readonly event: "pairing-failed"; readonly id: string; readonly peer: string; readonly code: string }
   | { readonly event: "paired"; readonly device: string; readonly name: string }

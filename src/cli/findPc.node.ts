@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
+import process from "node:process";
 import type { Client } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
 import type { Target } from "#device/target.js";
@@ -7,6 +8,7 @@ import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
 import { LOOK_SECONDS } from "./defaults.js";
 import { UsageError } from "./exitCodes.js";
+import { askWhich } from "./question.node.js";
 import { printable } from "./words.js";
 
 /** How long to look for others after the first was found. */
@@ -39,11 +41,8 @@ export async function findPcToPair(context: Context, client: Client, wish: Wish)
     await look(client, signal, wait * 1000, (devices) => devices.some((each) => each.pairing && meant(each)))
   ).filter(meant);
   const open = found.filter(({ pairing }) => pairing);
-  if (open.length > 1) {
-    const list = open.map((device) => `"${printable(device.name ?? "")}" at ${addressOf(device)}`).join(", ");
-    throw new UsageError(`Several PCs are open to pairing; choose one by --to <name> or --peer <host:port>: ${list}`);
-  }
-  const device = open[0] ?? (found.length === 1 ? found[0] : undefined);
+  const device =
+    open.length > 1 ? await choose(context, open) : (open[0] ?? (found.length === 1 ? found[0] : undefined));
   if (device) {
     tellFound(context, device, null);
     return { target: device, open: device.pairing };
@@ -73,6 +72,18 @@ export async function targetAt(client: Client, peer: string, signal: AbortSignal
   throw new HandfastError(
     "NOT_REACHABLE",
     `No machine with the name or IPv4 address "${named.host}" is known here. Check how it is written, or leave --peer out: then it is looked for.`,
+  );
+}
+
+/** Asks at a terminal; a script is told what to say. */
+async function choose(context: Context, open: readonly FoundDevice[]): Promise<FoundDevice> {
+  const lines = open.map((device) => `"${printable(device.name ?? "")}" at ${addressOf(device)}`);
+  if (process.stdin.isTTY && !context.screen.json) {
+    const device = open[(await askWhich(context, "Several PCs are open to pairing:", lines)) ?? -1];
+    if (device) return device;
+  }
+  throw new UsageError(
+    `Several PCs are open to pairing; choose one by --to <name> or --peer <host:port>: ${lines.join(", ")}`,
   );
 }
 

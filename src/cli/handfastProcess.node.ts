@@ -23,10 +23,13 @@ export class HandfastProcess {
   #errors = "";
   #over = false;
 
-  constructor(title: string, args: readonly string[]) {
+  constructor(title: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
     this.title = title;
     // The channel carries nothing: it tells the child when this process is gone.
-    this.#child = spawn(process.execPath, [MAIN, ...args, "--json"], { stdio: ["pipe", "pipe", "pipe", "ipc"] });
+    this.#child = spawn(process.execPath, [MAIN, ...args, "--json"], {
+      stdio: ["pipe", "pipe", "pipe", "ipc"],
+      env: { ...process.env, ...env },
+    });
     this.ended = new Promise((resolve) => {
       this.#child.on("close", (code, signal) => {
         this.#over = true;
@@ -87,7 +90,17 @@ export class HandfastProcess {
   }
 
   answer(yes: boolean): void {
-    this.#child.stdin?.write(yes ? "y\n" : "n\n");
+    this.type(yes ? "y" : "n");
+  }
+
+  /** One line of the person. */
+  type(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
+  /** All that the process has written so far, on both outputs. */
+  get written(): string {
+    return this.events.map((event) => JSON.stringify(event)).join("\n") + this.#errors;
   }
 
   /** No more answers. */

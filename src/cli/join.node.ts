@@ -5,6 +5,8 @@ import { createClient } from "#device/open.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
 import type { SyncMode } from "#sync/messages.js";
+import { withAdvice } from "./advice.js";
+import type { WayToEnter } from "./clientWay.node.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { EXIT } from "./exitCodes.js";
 import { targetAt, type Wish } from "./findPc.node.js";
@@ -14,7 +16,7 @@ import { listenForCommands, type Running } from "./running.node.js";
 import { refuseStateInside } from "./statePath.node.js";
 import { printable } from "./words.js";
 
-export interface JoinOptions extends Wish {
+export interface JoinOptions extends Wish, WayToEnter {
   readonly once?: boolean;
   readonly mode: SyncMode;
 }
@@ -40,7 +42,7 @@ export async function join(context: Context, path: string, options: JoinOptions)
     }
   } catch (error) {
     broken.signal.throwIfAborted();
-    throw explained(error);
+    throw withAdvice(error);
   } finally {
     await folder.close();
   }
@@ -136,7 +138,7 @@ class Joining {
       // What ended with the session is mended by the next one; so is a sync that went wrong, unless it would go wrong again.
       if (session.closeInfo) return;
       if (once || !(error instanceof HandfastError) || isLasting(error)) throw error;
-      const { code, message } = explained(error) as HandfastError;
+      const { code, message } = withAdvice(error);
       screen.error(code, message);
     }
   }
@@ -157,16 +159,6 @@ function isLasting(error: HandfastError): boolean {
 
 function because(text: string): string {
   return text === "" ? "" : ` (${text})`;
-}
-
-/** Says what to type, where the library cannot know it. */
-function explained(error: unknown): unknown {
-  if (!(error instanceof HandfastError)) return error;
-  if (error.code === "STREAM_RESET")
-    return new HandfastError(error.code, "The other device stopped syncing; its screen says why.", { cause: error });
-  if (error.code !== "PEER_FORGOT_US") return error;
-  const text = `${error.message} Here: handfast forget <device> (handfast devices lists them); there: handfast share <folder> --pair.`;
-  return new HandfastError(error.code, text, { cause: error });
 }
 
 /** A session with whichever of the known PCs answers first. */

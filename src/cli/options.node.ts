@@ -41,6 +41,25 @@ export function withWish(command: Command): Command {
     .addOption(new Option("--wait <seconds>", "how long to look for the PC").argParser(seconds).default(LOOK_SECONDS));
 }
 
+/** How the person on the PC wants to pair. */
+export function withWayToShow(command: Command): Command {
+  return command
+    .option("--code", "pair by five letters: shown on the PC, typed on the other device")
+    .addOption(new Option("--qr", "pair by a QR code or link, shown on the PC").conflicts("code"));
+}
+
+/** How the person on the client wants to pair. */
+export function withLink(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--link <text>",
+      "pair by the link that the PC shows; - reads it from standard input (also HANDFAST_LINK)",
+    )
+      .conflicts("code")
+      .conflicts("qr"),
+  );
+}
+
 export function seconds(text: string): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < 1 || value > 86_400)

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { Command, Option } from "commander";
 import { FIND_SECONDS, WINDOW_SECONDS } from "./defaults.js";
-import { seconds, withNetwork, withState, withWish } from "./options.node.js";
+import { seconds, withLink, withNetwork, withState, withWayToShow, withWish } from "./options.node.js";
 import { run } from "./run.node.js";
 
 const EXAMPLES = `
@@ -10,6 +10,7 @@ Examples:
   handfast join ~/Photos             on the laptop: find the PC, compare six digits, sync
   handfast pair                      on the PC, beside the running share: let one more device in
   handfast demo                      both on this machine, to see how it goes
+  handfast demo mitm                 an attacker between two devices, to see how it fails
 
 Exit codes:
   0 ok  1 internal error  2 usage  3 nobody found or unreachable  4 not paired  5 digits refused
@@ -21,6 +22,7 @@ const SHARE_EXAMPLES = `
 Examples:
   handfast share ~/Photos
   handfast share ~/Photos --pair 300          let one more device in, within five minutes
+  handfast share ~/Photos --code              pairs by letters instead of digits; --qr by a QR code
   handfast share ~/Photos --json | jq -r 'select(.event == "pairing").digits'`;
 
 const JOIN_EXAMPLES = `
@@ -28,6 +30,14 @@ Examples:
   handfast join ~/Photos                      finds the PC, keeps the folder in sync
   handfast join ~/Photos --once               for scripts: sync, then end
   handfast join ~/Photos --peer 192.168.1.20  where multicast is blocked`;
+
+const PAIR_EXAMPLES = `
+Examples:
+  handfast pair                     finds the PC and compares six digits; on the PC, lets one more device in
+  handfast pair --open --code       on the PC without a share: shows five letters
+  handfast pair --code              on the other device: asks for them
+  handfast pair --qr                on the PC: shows a QR code and a link, with or without a share
+  handfast pair --link -            on the other device: reads the link from standard input, where no process list shows it`;
 
 /** The command line of design §10 as commander knows it. What a command needs is loaded when it runs. */
 export function buildProgram(): Command {
@@ -41,26 +51,32 @@ export function buildProgram(): Command {
   addSharing(program);
   addLooking(program);
   addDevices(program);
-  withState(program.command("demo [folder]"))
+  const demo = withState(program.command("demo [folder]"))
     .description("a PC and a laptop on this machine, to see how it goes; a folder named here is only read")
     .action((folder: string | undefined, options) =>
       run(options, async (context) => (await import("./demo.node.js")).demo(context, folder)),
+    );
+  withState(demo.command("mitm"))
+    .description("an attacker between two devices: what a look-alike shows, and what this one does")
+    .action((_options, command: Command) =>
+      run(command.optsWithGlobals(), async (context) => (await import("./demoAttack.node.js")).demoAttack(context)),
     );
   for (const name of LATER) refuse(program, name);
   return program;
 }
 
 function addSharing(program: Command): void {
-  withNetwork(program.command("share <folder>"))
+  withWayToShow(withNetwork(program.command("share <folder>")))
     .description("offer a folder; opens pairing when nobody is paired yet")
     .option("--pair [seconds]", `open pairing, also for one more device (default ${WINDOW_SECONDS} s)`, seconds)
     .addHelpText("after", SHARE_EXAMPLES)
     .action((folder: string, options) =>
       run(options, async (context) => (await import("./share.node.js")).share(context, folder, options)),
     );
-  withWish(program.command("join <folder>"))
+  withLink(withWish(program.command("join <folder>")))
     .description("find the PC, pair the first time, keep the folder in sync")
     .option("--once", "sync once and stop")
+    .option("--code", "pair by the five letters that the PC shows, typed here")
     .addOption(new Option("--mode <mode>", "which way files go").choices(["both", "send", "receive"]).default("send"))
     .addHelpText("after", JOIN_EXAMPLES)
     .action((folder: string, options) =>
@@ -73,8 +89,17 @@ function addLooking(program: Command): void {
     .description("list the Handfast devices on the network")
     .addOption(new Option("--seconds <number>", "how long to look").argParser(seconds).default(FIND_SECONDS))
     .action((options) => run(options, async (context) => (await import("./find.node.js")).find(context, options)));
-  withWish(program.command("pair"))
-    .description("pair and sync nothing; on the PC: open pairing on the running share again")
+  withLink(withWayToShow(withWish(program.command("pair"))))
+    .description(
+      "pair and sync nothing; on the PC: open pairing again, on the running share or with --open or --qr alone",
+    )
+    .addOption(
+      new Option("--open [seconds]", `be the PC: open pairing here (default ${WINDOW_SECONDS} s)`)
+        .preset(String(WINDOW_SECONDS))
+        .argParser(seconds)
+        .conflicts("link"),
+    )
+    .addHelpText("after", PAIR_EXAMPLES)
     .action((options) => run(options, async (context) => (await import("./pair.node.js")).pair(context, options)));
   withNetwork(program.command("doctor"))
     .description("check whether this machine can see others and be seen")

@@ -4,6 +4,7 @@ import type { Drops } from "#device/server.js";
 import { HandfastError } from "#kernel/errors.js";
 import { Control, type ControlAnswer, type ControlRequest } from "./control.node.js";
 import { chooseDevice, type DeviceLine, deviceLine } from "./deviceList.js";
+import type { WayName } from "./pairingWay.js";
 
 /** What other commands may see of a running `share` or `join`, and make it do. */
 export interface Running {
@@ -14,7 +15,7 @@ export interface Running {
   isOnline(device: string): boolean;
   forget(bond: Bond): Promise<boolean>;
   /** Opens the pairing window; only a `share` has one. */
-  pair?(seconds: number): void;
+  pair?(seconds: number, method: WayName): void;
   drops(): Drops;
 }
 
@@ -51,7 +52,7 @@ async function obey(running: Running, request: ControlRequest): Promise<unknown>
     case "pair":
       if (!running.pair)
         throw new HandfastError("STATE_IN_USE", `A join (process ${process.pid}) is using this state. Stop it first.`);
-      running.pair(request.seconds);
+      running.pair(request.seconds, request.method ?? "compare");
       return { seconds: request.seconds };
     default:
       throw new HandfastError("USAGE", "The running Handfast is another version and does not know this command.");

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { styleText } from "node:util";
 import type { CliEvent } from "./events.js";
+import { drawsUnicode, qrLines } from "./qrText.js";
 import { printable } from "./words.js";
 
 /**
@@ -67,6 +68,26 @@ export class Screen {
     if (!typed) process.stderr.write("\n");
     for (const { stream, text } of this.#held.splice(0)) stream.write(`${text}\n`);
     this.#redraw();
+  }
+
+  /** Whether letters and links may be shown here: on a terminal or to a program, not into what may be a log. */
+  get mayShowSecrets(): boolean {
+    return this.json || process.stderr.isTTY === true;
+  }
+
+  /** Something to be read off the screen. */
+  bigLine(text: string): void {
+    this.#write(process.stderr, `\n      ${this.bold(visible(text))}\n`);
+  }
+
+  /** A QR code, where the terminal can draw one that phones read. */
+  qr(text: string): void {
+    if (this.json || process.stderr.isTTY !== true) return;
+    const { columns } = process.stderr;
+    const unicode = drawsUnicode(process.env, process.platform);
+    const lines = qrLines(text, { unicode, colours: this.#colours, columns });
+    if (lines) this.#write(process.stderr, lines.join("\n"));
+    else this.say("(This terminal is too narrow or too plain for a QR code: use the link.)");
   }
 
   error(code: string, message: string): void {

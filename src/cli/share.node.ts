@@ -1,14 +1,15 @@
 import type { PeerSession } from "#device/channel.js";
 import { createServer } from "#device/open.node.js";
-import type { PairingRequest } from "#device/pairingEvents.js";
 import type { Server } from "#device/server.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { DiskFolder } from "#sync/folder.node.js";
+import { withAdvice } from "./advice.js";
 import { type Context, deviceName, deviceOptions } from "./context.node.js";
 import { WINDOW_SECONDS } from "./defaults.js";
 import { EXIT } from "./exitCodes.js";
 import { FolderSync, openFolder } from "./folderSync.node.js";
-import { askDigits } from "./question.node.js";
+import { PairingScreen } from "./pairingScreen.node.js";
+import { type WayToShow, wayToShow } from "./pairingWay.js";
 import { listenForCommands, type Running } from "./running.node.js";
 import { refuseStateInside } from "./statePath.node.js";
 import { printable } from "./words.js";
@@ -17,7 +18,7 @@ const MAX_CLIENTS = 10;
 /** After so many failures since the last success, only a deliberate `--pair` opens the window. */
 const MAX_FAILURES = 3;
 
-export interface ShareOptions {
+export interface ShareOptions extends WayToShow {
   /** Open the window for so many seconds. */
   readonly pair?: number;
 }
@@ -33,8 +34,7 @@ export async function share(context: Context, path: string, options: ShareOption
 class Share {
   readonly #context: Context;
   readonly #server: Server;
-  /** The question on the screen, by the id of its attempt. */
-  readonly #questions = new Map<string, AbortController>();
+  readonly #pairing: PairingScreen;
   readonly #clients = new Map<string, PeerSession>();
   readonly #serving = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
@@ -42,11 +42,13 @@ class Share {
   constructor(context: Context, server: Server) {
     this.#context = context;
     this.#server = server;
+    this.#pairing = new PairingScreen(context, server, "handfast join <folder>");
     context.signal.addEventListener("abort", () => this.#stopped.abort(context.signal.reason), { once: true });
   }
 
-  async run(disk: DiskFolder, { pair }: ShareOptions): Promise<number> {
-    const { screen, state, options } = this.#context;
+  async run(disk: DiskFolder, options: ShareOptions): Promise<number> {
+    const { screen, state } = this.#context;
+    const name = deviceName(this.#context.options);
     const server = this.#server;
     const { device, port, addresses } = server;
     const onBroken = (error: unknown): void => this.#stopped.abort(error);
@@ -54,15 +56,15 @@ class Share {
     const control = await listenForCommands(state, this.#running(disk.root));
     try {
       this.#listen(folder);
-      screen.event({ event: "listening", port, addresses, device, name: deviceName(options) });
+      screen.event({ event: "listening", port, addresses, device, name });
       const where = addresses.length > 0 ? ` (${addresses.join(", ")})` : "";
-      screen.say(`Sharing ${disk.root} as "${deviceName(options)}" on UDP ${port}${where}`);
+      screen.say(`Sharing ${disk.root} as "${name}" on UDP ${port}${where}`);
       for (const problem of server.networkProblems) screen.say(problem);
-      this.#openWindow(pair);
+      this.#openWindow(options);
       await this.#untilStopped();
       return EXIT.ok;
     } finally {
-      for (const question of this.#questions.values()) question.abort();
+      this.#pairing.close();
       await control?.close();
       await Promise.all([...this.#clients.values()].map(({ session }) => session.close()));
       await Promise.all(this.#serving);
@@ -73,25 +75,11 @@ class Share {
   #listen(folder: FolderSync): void {
     const { screen } = this.#context;
     const server = this.#server;
-    server.on("pairing", (request) => void this.#ask(request));
-    server.on("pairingFailed", ({ id, peerName, error }) => {
-      this.#questions.get(id)?.abort();
-      screen.event({ event: "pairing-failed", id, peer: peerName, code: error.code });
-      screen.say(`Not paired with "${printable(peerName)}": ${error.message}`);
-    });
-    server.on("pairingWindow", ({ open, seconds, reason }) => {
-      if (open) this.#onWindowOpened(seconds);
-      else this.#onWindowClosed(reason);
-    });
-    server.on("paired", ({ device, bond }) => {
-      screen.event({ event: "paired", device, name: bond.name });
-      screen.say(`Paired with "${printable(bond.name)}"`);
-    });
     server.on("session", (peer) => {
       const serving = this.#serve(peer, folder).finally(() => this.#serving.delete(serving));
       this.#serving.add(serving);
     });
-    server.on("error", (error) => screen.error(error.code, error.message));
+    server.on("error", (error) => screen.error(error.code, withAdvice(error).message));
   }
 
   #running(folder: string): Running {
@@ -101,14 +89,12 @@ class Share {
       bonds: () => server.bonds().map((bond) => ({ device: server.deviceOf(bond), bond })),
       isOnline: (device) => this.#clients.has(device),
       forget: (bond) => server.forget(bond),
-      pair: (seconds) => {
-        server.openPairing({ seconds });
-      },
+      pair: (seconds, method) => this.#pairing.open(seconds, method),
       drops: () => server.drops,
     };
   }
 
-  #openWindow(pair: number | undefined): void {
+  #openWindow({ pair, ...way }: ShareOptions): void {
     const server = this.#server;
     const alone = server.bonds().length === 0;
     if (pair === undefined && alone && server.failedPairings >= MAX_FAILURES)
@@ -117,38 +103,7 @@ class Share {
         "Too many tries to pair have failed, so the pairing window stays closed. If those were yours, open it on purpose: handfast share <folder> --pair",
       );
     if (pair === undefined && !alone) return;
-    const seconds = pair ?? WINDOW_SECONDS;
-    server.openPairing({ seconds });
-  }
-
-  #onWindowOpened(seconds: number): void {
-    const { screen } = this.#context;
-    screen.event({ event: "pairing-open", seconds });
-    screen.say(`Pairing is open for ${seconds} s. On the other device: handfast join <folder>`);
-  }
-
-  #onWindowClosed(reason: string): void {
-    const { screen } = this.#context;
-    screen.event({ event: "pairing-closed", reason });
-    if (reason === "success" || this.#stopped.signal.aborted) return;
-    const why = reason === "time" ? "its time is over" : reason === "tooManyTries" ? "too many tries failed" : reason;
-    screen.say(`Pairing is closed: ${why}. Open it again from another terminal: handfast pair`);
-  }
-
-  async #ask(request: PairingRequest): Promise<void> {
-    const question = new AbortController();
-    this.#questions.set(request.id, question);
-    try {
-      if (await askDigits(this.#context, request, question.signal)) {
-        request.confirm();
-        this.#context.screen.say("Waiting for the other screen…");
-      } else request.reject();
-    } catch {
-      // The other side gave up, or we are stopping: nobody has said no.
-      if (!this.#stopped.signal.aborted) request.reject();
-    } finally {
-      this.#questions.delete(request.id);
-    }
+    this.#pairing.open(pair ?? WINDOW_SECONDS, wayToShow(way));
   }
 
   async #serve(peer: PeerSession, folder: FolderSync): Promise<void> {

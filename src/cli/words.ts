@@ -39,3 +39,8 @@ export function ago(ms: number): string {
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${count(hours, "hour")} ago` : `${count(Math.floor(hours / 24), "day")} ago`;
 }
+
+/** Whether a person's line means yes; no line, the end of input, does not. */
+export function isYes(line: string | undefined): boolean {
+  return /^\s*(y|yes)\s*$/i.test(line ?? "");
+}

@@ -15,8 +15,8 @@ export interface Aead {
   open(nonce: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array, out?: Uint8Array): Uint8Array | undefined;
 }
 
-/** The first 5 bytes of a ChaCha20 block, RFC 9001 §5.4.4: counter and nonce are the 16-byte sample. */
-export type HeaderMask = (sample: Uint8Array, mask: Uint8Array) => void;
+/** The first 5 bytes of a ChaCha20 block, RFC 9001 §5.4.4: counter and nonce are the 16-byte sample at `offset` of `bytes` (0). */
+export type HeaderMask = (bytes: Uint8Array, mask: Uint8Array, offset?: number) => void;
 
 /** ML-KEM-768 (FIPS 203). */
 export interface MlKem768 {

@@ -98,11 +98,11 @@ const SIGMA = new Uint32Array([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]);
  */
 export function nobleHeaderMask(key: Uint8Array): HeaderMask {
   requireLength("header protection key", key, 32);
-  const keyWords = littleEndianWords(key, new Uint32Array(8));
+  const keyWords = littleEndianWords(key, 0, new Uint32Array(8));
   const input = new Uint32Array(4);
   const output = new Uint32Array(8);
-  return (sample, mask) => {
-    littleEndianWords(sample, input);
+  return (bytes, mask, offset = 0) => {
+    littleEndianWords(bytes, offset, input);
     hchacha(SIGMA, keyWords, input, output);
     const first = ((output[0] ?? 0) + (SIGMA[0] ?? 0)) >>> 0;
     mask[0] = first;
@@ -113,9 +113,9 @@ export function nobleHeaderMask(key: Uint8Array): HeaderMask {
   };
 }
 
-function littleEndianWords(bytes: Uint8Array, words: Uint32Array): Uint32Array {
+function littleEndianWords(bytes: Uint8Array, offset: number, words: Uint32Array): Uint32Array {
   for (let i = 0; i < words.length; i++) {
-    const at = 4 * i;
+    const at = offset + 4 * i;
     words[i] =
       (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
   }

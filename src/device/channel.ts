@@ -29,6 +29,8 @@ export interface DevicePorts {
   /** UDP payload bytes of a full packet to this address. */
   readonly maxDatagram?: (to: Address) => number;
   readonly rekeyLimits?: RekeyLimits;
+  /** Tells `listener`, and then calls `after`, when this machine has slept or is on another network. Returns how to stop. */
+  readonly watchHost?: (listener: Pick<Endpoint, "networkChanged" | "resume">, after: () => void) => () => void;
 }
 
 /** A session and the bonded device at its other end. */
@@ -66,6 +68,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   readonly #pump: Pump;
   readonly #sessions = new Set<Session>();
   readonly #dialling = new Map<number, Dialling>();
+  readonly #stopWatching: (() => void) | undefined;
 
   constructor(ports: DevicePorts, accept: boolean) {
     super();
@@ -83,6 +86,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     });
     this.#pump = new Pump(this.#endpoint, socket, clock, () => this.#progress());
     this.port.attach("transport", this.#pump);
+    this.#stopWatching = ports.watchHost?.(this.#endpoint, () => this.#pump.turn());
   }
 
   get drops(): EndpointDrops {
@@ -129,6 +133,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   }
 
   async close(): Promise<void> {
+    this.#stopWatching?.();
     for (const dialling of this.#dialling.values())
       dialling.reject(new HandfastError("CLOSED", "This device was shut down."));
     this.#dialling.clear();

@@ -77,6 +77,7 @@ class Keeper {
       this.#ready = undefined;
       if (!peer || peer.session.closeInfo) continue;
       this.#current = { peer, since: this.#options.clock.now() };
+      peer.session.on("suspect", () => this.#onSuspect(peer));
       return peer;
     }
     return undefined;
@@ -152,6 +153,13 @@ class Keeper {
     if (addresses.some(({ host, port }) => host === path.host && port === path.port) || this.#moving === key) return;
     this.#moving = key;
     void this.#move(current, addresses).catch(() => {});
+  }
+
+  /** Nobody answers where the session is: perhaps the PC stands elsewhere among the places we know. */
+  #onSuspect(peer: PeerSession): void {
+    if (this.#current?.peer !== peer) return;
+    const at = [...this.#addresses, ...peer.bond.addresses];
+    void this.#move(peer, at).catch(() => {});
   }
 
   /** The old session goes only when the PC has proved itself at the new address. */

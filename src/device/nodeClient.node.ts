@@ -3,7 +3,7 @@ import type { Client } from "./client.js";
 import type { Discovered } from "./discovered.js";
 import { NodeSession } from "./nodeSession.node.js";
 import { type OpenOptions, createClient as open } from "./open.node.js";
-import type { Compare } from "./runPairing.js";
+import type { PairingWay } from "./runPairing.js";
 import type { Target } from "./target.js";
 
 /** The device of an application on Node that finds the PC and connects. */
@@ -34,8 +34,16 @@ export class NodeClient implements AsyncDisposable {
     return this.#client.at(address);
   }
 
-  /** Pairs with the PC at `target`. `compare` asks the person; `false` ends it on both sides. Throws PairingError. */
-  async pair(target: Target, options: { readonly compare: Compare; readonly signal?: AbortSignal }): Promise<Bond> {
+  /** The device that shows this link. Throws HandfastError BAD_LINK. */
+  fromLink(text: string): Target {
+    return this.#client.fromLink(text);
+  }
+
+  /**
+   * Pairs with the PC at `target`, in the way that the person chose on both: `compare` asks whether the digits are the same and `false`
+   * ends it on both sides, `enterCode` asks for the letters, `link` is what the PC shows, `secret` what both were given. Throws PairingError.
+   */
+  async pair(target: Target, options: PairingWay & { readonly signal?: AbortSignal }): Promise<Bond> {
     return (await this.#client.pair(target, options)).bond;
   }
 

@@ -4,11 +4,14 @@ import type { HandfastError } from "#kernel/errors.js";
 import { NodeSession, type Peer } from "./nodeSession.node.js";
 import { type OpenOptions, createServer as open } from "./open.node.js";
 import type { PairingRequest } from "./pairingEvents.js";
-import type { Server, ServerEvents } from "./server.js";
+import type { OpenPairing, Server, ServerEvents } from "./server.js";
 
 export interface NodeServerEvents {
   /** Somebody wants to pair, and both screens show digits. Answer once, by `confirm` or `reject`. */
   pairing: readonly [PairingRequest];
+  pairingApproval: ServerEvents["pairingApproval"];
+  pairingCode: ServerEvents["pairingCode"];
+  pairingLink: ServerEvents["pairingLink"];
   pairingFailed: ServerEvents["pairingFailed"];
   pairingWindow: ServerEvents["pairingWindow"];
   paired: readonly [Peer];
@@ -25,6 +28,9 @@ export class NodeServer extends Emitter<NodeServerEvents> implements AsyncDispos
     super();
     this.#server = server;
     server.on("pairing", (request) => this.emit("pairing", request));
+    server.on("pairingApproval", (request) => this.emit("pairingApproval", request));
+    server.on("pairingCode", (code) => this.emit("pairingCode", code));
+    server.on("pairingLink", (link) => this.emit("pairingLink", link));
     server.on("pairingFailed", (failure) => this.emit("pairingFailed", failure));
     server.on("pairingWindow", (change) => this.emit("pairingWindow", change));
     server.on("paired", ({ device, bond }) =>
@@ -52,8 +58,11 @@ export class NodeServer extends Emitter<NodeServerEvents> implements AsyncDispos
     return this.#server.bonds();
   }
 
-  /** Lets strangers try to pair: for two minutes and three failures, unless said otherwise. Closed by default. */
-  openPairing(options: { readonly seconds?: number; readonly attempts?: number } = {}): { close: () => void } {
+  /**
+   * Lets strangers try to pair, in one way (`compare` unless said otherwise): for two minutes and three failures, unless said otherwise.
+   * Closed by default. Throws RangeError for a secret that has not 16 to 64 bytes.
+   */
+  openPairing(options: OpenPairing = {}): { close: () => void } {
     return this.#server.openPairing(options);
   }
 

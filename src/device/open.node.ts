@@ -9,6 +9,7 @@ import { Mdns } from "#discovery/mdns.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import { isDeviceName } from "#pairing/deviceName.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
+import { watchHost } from "#transport/hostWatch.node.js";
 import { localMaxDatagram } from "#transport/localMtu.node.js";
 import { REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
 import { bindUdp } from "#transport/udp.node.js";
@@ -73,6 +74,7 @@ async function open<Device>(
       {
         ...{ ...shared, store, socket, discovery },
         maxDatagram: localMaxDatagram,
+        watchHost,
         ...(rekeyLimits && { rekeyLimits: { ...REKEY_LIMITS, ...rekeyLimits } }),
       },
       { name, platform: platform(), service: options.service ?? "handfast" },

@@ -62,6 +62,8 @@ export interface ServerEvents {
 /** What has been dropped and why, for `status`. */
 export type Drops = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
+const SWEEP_MS = 60 * 60_000;
+
 /** The PC: found by its clients, pairs with them while a person has opened the window, accepts their sessions. */
 export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   readonly device: string;
@@ -71,6 +73,8 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   readonly #pairing: Pump;
   readonly #advertisement: Advertisement;
   #closed: Promise<void> | undefined;
+
+  #cancelSweep: () => void = () => {};
 
   constructor(ports: DevicePorts, options: ServerOptions) {
     super();
@@ -88,7 +92,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     this.#channel.on("session", (peer) => this.#onSession(peer));
     this.#channel.on("error", (error) => this.emit("error", error));
     this.#advertisement = ports.discovery.advertise({ port: socket.port, irk, name, service });
-    void dropStale(store, clock.wall()).catch((error: unknown) => this.#report(error));
+    this.#dropStale();
   }
 
   get port(): number {
@@ -166,7 +170,15 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     await this.close();
   }
 
+  /** Now and every hour: a PC may run for months. */
+  #dropStale(): void {
+    const { store, clock } = this.#ports;
+    void dropStale(store, clock.wall()).catch((error: unknown) => this.#report(error));
+    this.#cancelSweep = clock.schedule(SWEEP_MS, () => this.#dropStale());
+  }
+
   async #close(): Promise<void> {
+    this.#cancelSweep();
     this.closePairing();
     this.#pairing.stop();
     await this.#advertisement.close();

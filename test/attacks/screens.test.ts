@@ -181,7 +181,7 @@ test("row 29: digits never enter a key: who recorded a pairing and read the scre
   assert.ok(bond);
   const { crypto } = stage.world;
   const heard = encodeCbor(stage.wire.seen.map(({ bytes }) => bytes));
-  // Neither the secret nor the identities are on the wire, and the ten thousand keys around the digits open nothing.
+  // Neither the secret nor the identities are on the wire, and a thousand keys made of numbers around the digits open nothing.
   for (const secret of [bond.psk, bond.bondId, bond.staticPublic, bond.irk])
     assert.ok(!toHex(heard).includes(toHex(secret)));
   const [ident] = stage.wire.messages(TYPE.IDENT);

@@ -57,4 +57,20 @@ describe("the demo", { concurrency: 2 }, () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+
+  test("demo mitm: the look-alike falls, Handfast does not, and a script can tell", async () => {
+    const { code, out, err } = await start(["demo", "mitm", "--json"], {});
+    assert.equal(code, 0, err);
+    const steps = out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { name: string; text: string });
+    assert.deepEqual(
+      steps.map(({ name }) => name),
+      ["lookAlike", "honest", "search"],
+    );
+    assert.match(steps[0]?.text ?? "", /agree/);
+    assert.match(steps[1]?.text ?? "", /differ/);
+    assert.match(steps[2]?.text ?? "", /POSSIBLE_ATTACK/);
+  });
 });

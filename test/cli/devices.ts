@@ -60,8 +60,9 @@ export class TwoDevices {
     device: "pc" | "laptop",
     args: readonly string[],
     state: string = device === "pc" ? this.pcState : this.laptopState,
+    env: Readonly<Record<string, string>> = {},
   ): HandfastProcess {
-    const started = new HandfastProcess(device, [...args, "--state", state, "--interface", "lo"]);
+    const started = new HandfastProcess(device, [...args, "--state", state, "--interface", "lo"], env);
     this.#started.push(started);
     return started;
   }

@@ -106,3 +106,16 @@ test("the other way: receive takes what the PC has", async (t) => {
   assert.equal((await receiving.next("synced")).received, 1);
   assert.deepEqual(contents(devices.laptopFolder), contents(devices.pcFolder));
 });
+
+test("both ways at once: --once ends when each side has what the other had", async (t) => {
+  const devices = new TwoDevices(t);
+  devices.write("from the laptop.txt", "laptop");
+  for (let i = 0; i < 20; i++) writeFileSync(join(devices.pcFolder, `from the pc ${i}.bin`), randomBytes(100_000));
+  const { pc, peer } = await devices.share();
+  const laptop = devices.join("--once", "--peer", peer, "--mode", "both");
+  await sayYes(pc, laptop);
+  assert.equal(await laptop.ended, 0);
+  const { files, sent, received } = await laptop.next("synced");
+  assert.deepEqual([files, sent, received], [21, 1, 20]);
+  assert.deepEqual(contents(devices.laptopFolder), contents(devices.pcFolder));
+});

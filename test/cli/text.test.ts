@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encode } from "uqr";
+import { withAdvice } from "#cli/advice.js";
 import { chooseDevice } from "#cli/deviceList.js";
 import { EXIT, exitCodeOf, UsageError } from "#cli/exitCodes.js";
+import { drawsUnicode, qrLines } from "#cli/qrText.js";
 import { TwoScreens } from "#cli/twoScreens.js";
 import { ago, bar, count, grouped, printable, size } from "#cli/words.js";
 import { HandfastError } from "#kernel/errors.js";
@@ -43,6 +46,10 @@ test("exit codes", () => {
     [new NotReachableError(), EXIT.notFound],
     [new PeerForgotUsError(), EXIT.notPaired],
     [new PairingError("DIGITS_REFUSED"), EXIT.refused],
+    [new PairingError("WRONG_CODE"), EXIT.refused],
+    [new PairingError("LINK_EXPIRED"), EXIT.notPaired],
+    [new PairingError("LINK_USED_TWICE"), EXIT.identityChanged],
+    [new HandfastError("BAD_LINK", "x"), EXIT.usage],
     [new PairingError("TOO_MANY_TRIES"), EXIT.locked],
     [new PairingError("POSSIBLE_ATTACK"), EXIT.identityChanged],
     [new PairingError("PAIRING_TIMED_OUT"), EXIT.timedOut],
@@ -67,4 +74,55 @@ test("a device is meant by its name, its id or the beginning of its id, and only
     () => chooseDevice(lines, "bbb"),
     (error: unknown) => error instanceof HandfastError && error.code === "NOT_PAIRED",
   );
+});
+
+const LINK = `HF1:${"QUAYCRD7AAAACGPLOJICGH5AK3UVUDWDMYXLBYPSHI4DWUDE7PSJDOFSIBMEA2DPONHVBMRU"}`;
+const ESCAPE = String.fromCharCode(27);
+const COLOUR = new RegExp(`${ESCAPE}\\[[0-9;]*m`, "g");
+
+/** The dark modules that a drawing shows, whatever its style. */
+function modulesOf(lines: readonly string[], unicode: boolean, colours: boolean): boolean[][] {
+  if (!unicode) {
+    const cell = new RegExp(`${ESCAPE}\\[(40|107)m {2}`, "g");
+    return lines.map((line) => [...line.matchAll(cell)].map(([, colour]) => colour === "40"));
+  }
+  return lines.flatMap((line) => {
+    const drawn = [...line.replaceAll(COLOUR, "")];
+    return ["█▀", "█▄"].map((half) => drawn.map((each) => half.includes(each) === colours));
+  });
+}
+
+test("a QR code is the same modules in every style, and absent where it could not be read", () => {
+  const { data, size } = encode(LINK, { ecc: "M", border: 2 });
+  for (const [unicode, colours] of [
+    [true, true],
+    [true, false],
+    [false, true],
+  ] as const) {
+    const lines = qrLines(LINK, { unicode, colours, columns: 80 });
+    assert.ok(lines);
+    assert.deepEqual(modulesOf(lines, unicode, colours).slice(0, size), data);
+    const width = unicode ? size : 2 * size;
+    assert.ok(qrLines(LINK, { unicode, colours, columns: width }));
+    assert.equal(qrLines(LINK, { unicode, colours, columns: width - 1 }), undefined);
+  }
+  assert.equal(qrLines(LINK, { unicode: false, colours: false, columns: 80 }), undefined);
+});
+
+test("whether the terminal draws blocks is said by the locale", () => {
+  assert.equal(drawsUnicode({ LANG: "de_DE.UTF-8" }, "linux"), true);
+  assert.equal(drawsUnicode({ LC_ALL: "C", LANG: "de_DE.UTF-8" }, "linux"), false);
+  assert.equal(drawsUnicode({ LANG: "de_DE.UTF-8", TERM: "linux" }, "linux"), false);
+  assert.equal(drawsUnicode({}, "linux"), false);
+  assert.equal(drawsUnicode({ WT_SESSION: "1" }, "win32"), true);
+  assert.equal(drawsUnicode({}, "win32"), false);
+});
+
+test("three situations, three texts, each with what to type", () => {
+  const codes = ["PEER_FORGOT_US", "IDENTITY_CHANGED", "BOND_COPIED"];
+  const texts = codes.map((code) => (withAdvice(new HandfastError(code, "x")) as HandfastError).message);
+  assert.equal(new Set(texts).size, 3);
+  for (const text of texts) assert.match(text, /handfast forget/);
+  const other = new HandfastError("NOT_REACHABLE", "x");
+  assert.equal(withAdvice(other), other);
 });

@@ -33,6 +33,9 @@ test("wrong usage: exit 2, nothing on standard output", () => {
     ["join"],
     ["join", ".", "--mode", "sideways"],
     ["share", ".", "--port", "70000"],
+    ["share", ".", "--code", "--qr"],
+    ["join", ".", "--code", "--link", "-"],
+    ["pair", "--open", "--link", "-"],
     ["tunnel", "1:2:3"],
   ]) {
     const { code, out } = handfast(args);
@@ -69,6 +72,19 @@ test("a --peer that no machine has is named, at once", (t) => {
 test("nobody found: without a network that is said first", () => {
   assert.equal(nobodyFound({ networkProblems: ["On no network."] }, "Try this.").message, "On no network. Try this.");
   assert.equal(nobodyFound({ networkProblems: [] }, "Try this.").message, "Try this.");
+});
+
+test("letters and links are not written where standard error may be a log", (t) => {
+  const { base, pcFolder } = new TwoDevices(t);
+  for (const args of [
+    ["share", pcFolder, "--code"],
+    ["pair", "--qr"],
+  ]) {
+    const { code, out, err } = handfast([...args, "--state", join(base, "s"), "--port", "0", "--interface", "lo"]);
+    assert.equal(code, 2, err);
+    assert.match(err, /so that they land in no log/);
+    assert.doesNotMatch(out + err, /HF1:|[A-Z]( [A-Z]){4}/);
+  }
 });
 
 test("a folder that does not exist is named", (t) => {

@@ -24,6 +24,8 @@ export class DeviceWorld {
   pc: Server;
   /** Sessions as the PC got them. */
   readonly sessions: PeerSession[] = [];
+  /** The laptop's system says that its network is another. */
+  changeNetwork: () => void = () => {};
   readonly #random: SeededRandom;
   readonly #listeners = new Set<(host: Host) => void>();
 
@@ -92,6 +94,14 @@ export class DeviceWorld {
     return {
       ...{ clock, store, discovery, crypto: nativeCrypto, random: this.#random.bytes },
       socket: this.network.socket(at),
+      watchHost: (listener, after) => {
+        if (at.host === LAPTOP.host)
+          this.changeNetwork = () => {
+            listener.networkChanged(clock.now());
+            after();
+          };
+        return () => {};
+      },
     };
   }
 }

@@ -45,6 +45,27 @@ test("a PC that comes back at another address is taken there at once, long befor
   assert.equal(first.session.closeInfo?.remote, false);
 });
 
+test("on another network the PC is looked for wherever it was before, without an announcement", async () => {
+  const world = new DeviceWorld(7);
+  const bond = await world.pair();
+  const sessions = world.client.stayConnected(bond);
+  await next(world, sessions);
+  const elsewhere = { host: "10.0.0.9", port: 6000 };
+  world.silence(PC);
+  world.startPc(elsewhere);
+  world.announce([elsewhere.host], elsewhere.port);
+  const there = await next(world, sessions);
+  assert.equal(there.session.path.host, elsewhere.host);
+  world.silence(elsewhere);
+  world.startPc(PC);
+  const began = world.clock.now();
+  world.changeNetwork();
+  const back = await next(world, sessions);
+  assert.equal(back.session.path.host, PC.host);
+  assert.ok(world.clock.now() - began < 5000);
+  assert.equal(there.session.closeInfo?.remote, false);
+});
+
 test("an announcement at the address in use changes nothing, nor does a liar's", async () => {
   const world = new DeviceWorld(3);
   const bond = await world.pair();
@@ -113,4 +134,19 @@ test("the signal ends it, also in the middle of a wait", async () => {
   assert.ok(await world.clock.runUntilAsync(() => waiting === 3, 600_000));
   stop.abort();
   assert.equal((await world.settled(second)).done, true);
+});
+
+test("a bond that was never finished is gone after a day, also from a PC that is never restarted", async () => {
+  const world = new DeviceWorld(8);
+  const bond = await world.pair();
+  await world.settled(world.client.close());
+  const [kept] = world.pcStore.bonds();
+  assert.ok(kept);
+  const createdAt = Math.trunc(world.clock.wall());
+  await world.pcStore.put({ ...kept, id: "ab".repeat(16), state: "provisional", createdAt });
+  const day = 24 * 60 * 60_000;
+  await world.clock.runUntilAsync(() => false, day - 60_000);
+  assert.equal(world.pcStore.bonds().length, 2);
+  assert.ok(await world.clock.runUntilAsync(() => world.pcStore.bonds().length === 1, 2 * 60 * 60_000));
+  assert.equal(world.pcStore.bonds()[0]?.id, bond.id);
 });

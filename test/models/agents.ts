@@ -24,7 +24,11 @@ export type Input =
   /** START with a cookie that its sender has fetched: for PCs. */
   | { readonly kind: "start"; readonly start: Start }
   /** The person's answer to what is on this screen. */
-  | { readonly kind: "yes" | "no"; readonly screen: string };
+  | { readonly kind: "yes" | "no"; readonly screen: string }
+  | { readonly kind: "type"; readonly screen: string; readonly text: string };
+
+/** How a person wants to pair. */
+export type Way = "compare" | "code";
 
 /** What can be seen of a machine from outside after a history. */
 export interface Seen {
@@ -32,6 +36,12 @@ export interface Seen {
   /** What it heard and said, in order. */
   readonly log: readonly Uint8Array[];
   readonly screen: { readonly id: string; readonly digits: string } | undefined;
+  /** Letters on a PC's screen. */
+  readonly letters?: string | undefined;
+  /** Which letters each attempt has taken. */
+  readonly taken?: ReadonlyMap<string, string>;
+  /** What the person is asked, apart from digits. */
+  readonly asks?: { readonly id: string; readonly for: "letters" | "approval" } | undefined;
   readonly bonds: readonly PairedPeer[];
   readonly over: boolean;
   /** How many inputs it has ignored. */
@@ -44,7 +54,8 @@ export interface LocalState extends Seen {
 }
 
 function keyOf(input: Input): string {
-  return `${input.kind} ${"screen" in input ? input.screen : bytesOf(input).map(toHex)}`;
+  const typed = input.kind === "type" ? input.text : "";
+  return `${input.kind} ${"screen" in input ? input.screen : bytesOf(input).map(toHex)} ${typed}`;
 }
 
 function bytesOf(input: Input): Uint8Array[] {
@@ -103,12 +114,16 @@ export class Agent {
 }
 
 /** Attempts that an ABORT has ended differ only in how many they are and in what they have told the attacker. */
-function essenceOf({ log, said, history, over, screen, bonds }: LocalState): string {
+function essenceOf({ log, said, history, over, screen, bonds, letters, asks }: LocalState): string {
   const ended = new Set(said.filter((bytes) => typeOf(bytes) === TYPE.ABORT).map(pidOf));
   const live = log.filter((bytes) => !ended.has(pidOf(bytes)) && typeOf(bytes) !== TYPE.ABORT);
   const told = said.filter((bytes) => ended.has(pidOf(bytes)) && typeOf(bytes) !== TYPE.ABORT);
-  const answers = history.map(({ kind }) => (kind === "yes" ? "y" : kind === "start" ? "s" : "")).join("");
-  const rest = `${answers} ${over} ${screen?.id} ${bonds.length} ${[...ended].sort().join()}`;
+  const answers = history
+    .map((input) =>
+      input.kind === "deliver" || input.kind === "no" ? "" : input.kind === "type" ? input.text : input.kind,
+    )
+    .join(" ");
+  const rest = `${answers} ${over} ${screen?.id} ${letters} ${asks?.id} ${bonds.length} ${[...ended].sort().join()}`;
   return `${live.map(toHex).join()} ${told.map(toHex).sort().join()} ${rest}`;
 }
 
@@ -132,11 +147,16 @@ export function runPc(pc: PcSetup, history: readonly Input[]): Seen {
   const log: Uint8Array[] = [];
   const bonds: PairedPeer[] = [];
   let screen: Seen["screen"];
+  let letters: string | undefined;
+  const taken = new Map<string, string>();
+  let asks: Seen["asks"];
   const settle = (): void => {
     for (let event = responder.nextEvent(); event; event = responder.nextEvent()) {
       if (event.type === "persistAttempts" && event.id !== undefined) responder.attemptsPersisted(event.id, NOW);
       if (event.type === "digits") screen = { id: event.id, digits: event.digits };
-      if (event.type === "failed") screen = undefined;
+      if (event.type === "letters") letters = event.letters;
+      if (event.type === "approve") asks = { id: event.id, for: "approval" };
+      if (event.type === "failed") [screen, asks] = [undefined, undefined];
       if (event.type !== "provisional") continue;
       bonds.push(event.peer);
       responder.bondStored(event.id);
@@ -144,24 +164,29 @@ export function runPc(pc: PcSetup, history: readonly Input[]): Seen {
     for (let out = responder.nextDatagram(); out; out = responder.nextDatagram()) {
       said.push(out.bytes);
       log.push(out.bytes);
+      // The letters on the screen belong to whom the first commitment is answered.
+      if (typeOf(out.bytes) === TYPE.COMMITTED && !taken.has(pidOf(out.bytes)))
+        taken.set(pidOf(out.bytes), letters ?? "");
     }
   };
   settle();
   for (const input of history) {
     log.push(...bytesOf(input));
-    if (input.kind === "yes" && screen) responder.confirm(screen.id);
-    if (input.kind === "no" && screen) responder.reject(screen.id, NOW);
+    if (input.kind === "yes") responder.confirm(input.screen);
+    if (input.kind === "no") responder.reject(input.screen, NOW);
     for (const bytes of bytesOf(input)) responder.receive(bytes, HERE, NOW);
     settle();
   }
   const { malformed, closed, cookie, unexpected } = responder.drops;
-  return { said, log, screen, bonds, over: !responder.isOpen, ignored: malformed + closed + cookie + unexpected };
+  const ignored = malformed + closed + cookie + unexpected;
+  return { said, log, screen, letters, taken, asks, bonds, over: !responder.isOpen, ignored };
 }
 
-/** A PC as it is set up: its name and the seed of everything it draws. */
+/** A device as it is set up: its name, the seed of everything it draws, and the way its person chose. */
 export interface PcSetup {
   readonly name: string;
   readonly seed: number;
+  readonly way: Way;
 }
 
 /** The cookie that this PC gives for a HELLO. It keeps nothing of the question, so the question is no step of the search. */
@@ -180,30 +205,32 @@ export function withCookieOf(pc: PcSetup, start: Start): Start {
   return { ...start, cookie: cookieFor(pc, hello) };
 }
 
-function openPc({ name, seed }: PcSetup): PairingResponder {
+function openPc({ name, seed, way }: PcSetup): PairingResponder {
   const random = new SeededRandom(seed);
   const identity = identityOf(name, random);
   const attempts = { failures: 0, windows: 0 };
   const responder = new PairingResponder({ crypto: symbolicCrypto, random: random.bytes, identity, attempts });
-  responder.openWindow({}, NOW);
+  responder.openWindow({ method: { kind: way } }, NOW);
   return responder;
 }
 
 /** A client that has begun to pair with the PC `target`, and already holds its cookie. */
-export function runClient(name: string, seed: number, target: PcSetup, history: readonly Input[]): Seen {
+export function runClient({ name, seed, way }: PcSetup, target: PcSetup, history: readonly Input[]): Seen {
   const random = new SeededRandom(seed);
   const identity = identityOf(name, random);
   const initiator = new PairingInitiator({
-    ...{ crypto: symbolicCrypto, random: random.bytes, identity, to: THERE, now: NOW },
+    ...{ crypto: symbolicCrypto, random: random.bytes, identity, to: THERE, now: NOW, method: { kind: way } },
   });
   const said: Uint8Array[] = [];
   const log: Uint8Array[] = [];
   const bonds: PairedPeer[] = [];
   let screen: Seen["screen"];
   let over = false;
+  let asks: Seen["asks"];
   const settle = (): void => {
     for (let event = initiator.nextEvent(); event; event = initiator.nextEvent()) {
       if (event.type === "digits") screen = { id: event.id, digits: event.digits };
+      if (event.type === "code") asks = { id: event.id, for: "letters" };
       if (event.type === "failed" || event.type === "done") over = true;
       if (event.type !== "provisional") continue;
       bonds.push(event.peer);
@@ -226,8 +253,17 @@ export function runClient(name: string, seed: number, target: PcSetup, history: 
     log.push(...bytesOf(input));
     if (input.kind === "yes") initiator.confirm(NOW);
     if (input.kind === "no") initiator.reject(NOW);
+    if (input.kind === "type" && initiator.enterCode(input.text, NOW)) asks = undefined;
     for (const bytes of bytesOf(input)) initiator.receive(bytes, THERE, NOW);
     settle();
   }
-  return { said, log, screen: over ? undefined : screen, bonds, over, ignored: initiator.dropped };
+  return {
+    said,
+    log,
+    screen: over ? undefined : screen,
+    asks: over ? undefined : asks,
+    bonds,
+    over,
+    ignored: initiator.dropped,
+  };
 }

@@ -1,10 +1,7 @@
-import type { KeyPair } from "#crypto/crypto.js";
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
-import { encodeMessage, type Message, startPadding, TYPE } from "#pairing/messages.js";
-import { f4 } from "#pairing/toolbox.js";
-import { pairingMessage } from "../attacks/attacker.js";
-import { ImpostorKeys, type Talk, withFeature } from "../attacks/impostorKeys.js";
-import { features, NO_HINT, SEQ, x } from "../attacks/impostors.js";
+import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
+import { MODEL, PASSKEY_ROUNDS, traitsOf } from "#pairing/models.js";
+import { SEQ } from "../attacks/impostors.js";
 import {
   Agent,
   type Input,
@@ -13,10 +10,25 @@ import {
   runClient,
   runPc,
   type Start,
+  type Way,
   withCookieOf,
 } from "./agents.js";
+import {
+  isEve,
+  type Knowledge,
+  keysOf,
+  knowledgeOf,
+  offersFor,
+  ownCommitments,
+  ownNonce,
+  ownStatic,
+  sayRound,
+  startsFor,
+} from "./eve.js";
 import { explore, type Verdict } from "./explore.js";
-import { isWeak, mirrored, nonceFor, symbolicCrypto, weakened } from "./symbolicCrypto.js";
+import { whatThePersonDoes } from "./person.js";
+import { is, pcSessions, type Session, saidBy, saidTheSame, sessionOf, signature } from "./sessions.js";
+import { nonceFor } from "./symbolicCrypto.js";
 
 // A Dolev-Yao attacker against the product's state machines: it owns the wire, has keys of its own, and builds every message it
 // can from what it has heard. People obey one rule: yes when the screens in front of them show the same, no when they differ.
@@ -28,6 +40,9 @@ export interface Scenario {
   readonly attempts: number;
   /** Attempts that each PC takes, the attacker's included. */
   readonly sessions: number;
+  /** How the PC's person, and how the client's, wants to pair. Default: by digits on both sides. */
+  readonly pcWay?: Way;
+  readonly clientWay?: Way;
 }
 
 interface World {
@@ -48,19 +63,14 @@ interface Move {
 }
 
 /** What the messages to each side are made of. */
-const PC_USES: readonly number[] = [TYPE.START, TYPE.NONCE, TYPE.REVEAL, TYPE.CHECK, TYPE.IDENT];
-const CLIENT_USES: readonly number[] = [TYPE.OFFER, TYPE.NONCE, TYPE.REVEAL, TYPE.CHECK, TYPE.CHECKED, TYPE.IDENTIFIED];
-
-type Of<T extends Message["type"]> = Message & { readonly type: T };
-
-const own: KeyPair = symbolicCrypto.p256KeyPair(new Uint8Array(32).fill(0xe)) ?? {
-  secret: new Uint8Array(),
-  public: new Uint8Array(),
-};
-const ownNonce = new Uint8Array(16).fill(0xe);
-const ownStatic = symbolicCrypto.x25519KeyPair(new Uint8Array(32).fill(0xe)).public;
-const weak: KeyPair = { secret: new Uint8Array(32), public: weakened(own.public) };
-const isEve = (publicKey: Uint8Array): boolean => isWeak(publicKey) || equalConstantTime(x(publicKey), x(own.public));
+const PC_USES: readonly number[] = [
+  ...[TYPE.START, TYPE.NONCE, TYPE.REVEAL, TYPE.CHECK, TYPE.IDENT],
+  ...[TYPE.COMMIT, TYPE.COMMITTED],
+];
+const CLIENT_USES: readonly number[] = [
+  ...[TYPE.OFFER, TYPE.NONCE, TYPE.REVEAL, TYPE.CHECK, TYPE.CHECKED, TYPE.IDENTIFIED],
+  ...[TYPE.COMMIT, TYPE.COMMITTED],
+];
 
 export function searchPairing(scenario: Scenario, limit: number): Verdict {
   const search = new Search(scenario);
@@ -75,6 +85,22 @@ export function searchPairing(scenario: Scenario, limit: number): Verdict {
   );
 }
 
+/** Whether the search comes to a pairing that ends as the two people want it: one bond, on both sides. */
+export function reachesBond(scenario: Scenario, limit: number): boolean {
+  const search = new Search(scenario);
+  const bonded = ({ states }: World): boolean => states.filter(({ bonds }) => bonds.length > 0).length >= 2;
+  const verdict = explore<World>(
+    {
+      start: { states: search.devices.map(({ agent }) => agent.start) },
+      key: ({ states }) => states.map(({ id }) => id).join(),
+      next: (world, step) => search.next(world, step),
+      violated: (world) => (bonded(world) ? "paired" : undefined),
+    },
+    limit,
+  );
+  return verdict.broken !== undefined;
+}
+
 class Search {
   readonly devices: Device[] = [];
   readonly #pcs: PcSetup[] = [];
@@ -84,13 +110,16 @@ class Search {
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
     for (let person = 0; person < scenario.people; person++) {
-      const pc: PcSetup = { name: `PC ${person}`, seed: 1000 + person };
+      const pc: PcSetup = { name: `PC ${person}`, seed: 1000 + person, way: scenario.pcWay ?? "compare" };
+      const way = scenario.clientWay ?? "compare";
       this.#pcs.push(pc);
       const agent = new Agent(pc.name, (history) => runPc(pc, history));
       this.devices.push({ agent, role: "pc", person, after: undefined });
       for (let attempt = 0; attempt < scenario.attempts; attempt++) {
         const seed = 2000 + 10 * person + attempt;
-        const client = new Agent(`phone ${person}`, (history) => runClient(`phone ${person}`, seed, pc, history));
+        const client = new Agent(`phone ${person}`, (history) =>
+          runClient({ name: `phone ${person}`, seed, way }, pc, history),
+        );
         const after = attempt === 0 ? undefined : this.devices.length - 1;
         this.devices.push({ agent: client, role: "client", person, after });
       }
@@ -103,13 +132,14 @@ class Search {
       pc: signature(heard, PC_USES),
       client: signature(heard, CLIENT_USES),
       screens: screens(world).join(),
+      bits: this.#known(world),
     };
     for (const [at, device] of this.devices.entries()) {
       const state = world.states[at];
       if (!state || !this.#present(world, device)) continue;
       const to = (after: LocalState): World => ({ states: world.states.map((each, i) => (i === at ? after : each)) });
       this.#ask(world, device, state, (what, after) => step(`${what} ${device.agent.name}`, to(after)));
-      const key = `${at} ${state.id} ${signatures[device.role]} ${signatures.screens}`;
+      const key = `${at} ${state.id} ${signatures[device.role]} ${signatures.screens} ${signatures.bits}`;
       const moves = this.#moves.get(key) ?? this.#movesOf(world, device, state, heard);
       this.#moves.set(key, moves);
       for (const { what, after } of moves) step(`${what} ${device.agent.name}`, to(after));
@@ -164,16 +194,35 @@ class Search {
     });
   }
 
-  /** The person compares this screen with the other one in front of them. */
+  /** All attempts with letters, of everybody. */
+  #sessions(world: World): Session[] {
+    if (this.#scenario.pcWay !== "code" && this.#scenario.clientWay !== "code") return [];
+    return world.states.flatMap((state, i) =>
+      this.devices[i]?.role === "pc" ? pcSessions(state) : [sessionOf(state, false)],
+    );
+  }
+
+  #knowledge(world: World, session: Session): Knowledge {
+    return knowledgeOf(session.letters, this.#sessions(world), screens(world));
+  }
+
+  /** What is known of the letters, for two worlds to be alike. */
+  #known(world: World): string {
+    return this.#sessions(world)
+      .map((session) => this.#knowledge(world, session).bits.join("."))
+      .join();
+  }
+
+  /** The person looks at this screen and at the other one in front of them. */
   #ask(world: World, device: Device, state: LocalState, answer: (what: string, after: LocalState) => void): void {
-    if (!state.screen) return;
     for (const [i, other] of this.devices.entries()) {
-      if (other.person !== device.person || other.role === device.role || !this.#present(world, other)) continue;
-      const screen = world.states[i]?.screen;
-      if (!screen) continue;
-      const kind = screen.digits === state.screen.digits ? "yes" : "no";
-      const after = device.agent.after(state, { kind, screen: state.screen.id });
-      if (after !== state) answer(`${kind} at`, after);
+      const seen = world.states[i];
+      if (!seen || other.person !== device.person || other.role === device.role || !this.#present(world, other))
+        continue;
+      const input = whatThePersonDoes(state, seen);
+      if (!input) continue;
+      const after = device.agent.after(state, input);
+      if (after !== state) answer(`${input.kind} at`, after);
     }
   }
 
@@ -188,48 +237,58 @@ class Search {
     const begun = state.history.filter(({ kind }) => kind === "start").length;
     const setup = this.#pcs[device.person];
     if (begun < this.#scenario.sessions && setup)
-      for (const start of startsFor(heard, begun)) {
+      for (const start of startsFor(heard, begun, this.#scenario.pcWay === "code" ? MODEL.passkey : MODEL.numeric)) {
         const own = heard.includes(start) && this.#targetOf(world, start) === device.person;
         give("START", { kind: "start", start: own ? start : withCookieOf(setup, start) });
       }
     for (const session of pcSessions(state)) {
+      if (session.over || !session.offer) continue;
       const { pid } = session;
-      if (session.over) continue;
-      if (session.offer && !session.na)
+      const { bits, passkey } = this.#knowledge(world, session);
+      if (this.#scenario.pcWay === "code") sayRound(session, heard, bits, say);
+      else if (!session.na)
         for (const nonce of this.#noncesFor(world, heard, device.agent, state, pid))
           say({ type: TYPE.NONCE, pid, seq: SEQ.nonce, nonce });
-      if (!session.nb) continue;
-      const keys = keysOf(session);
-      for (const check of [...heard.filter(is(TYPE.CHECK)).map((each) => each.check), ...(keys ? [keys.checkA] : [])])
-        say({ type: TYPE.CHECK, pid, seq: SEQ.check, check });
+      if (!session.nb || (session.rounds.length > 0 && !session.rounds[PASSKEY_ROUNDS - 1]?.nb)) continue;
+      const { checkSeq } = traitsOf(session.rounds.length > 0 ? MODEL.passkey : MODEL.numeric);
+      const keys = keysOf(session, passkey);
+      const checks = [...heard.filter(is(TYPE.CHECK)).map((each) => each.check), ...keys.map(({ checkA }) => checkA)];
+      for (const check of checks) say({ type: TYPE.CHECK, pid, seq: checkSeq, check });
       const idents = heard.filter(is(TYPE.IDENT)).map((each) => each.sealed);
-      if (keys) idents.push(keys.seal("hf1 ir", { staticPublic: ownStatic, irk: ownNonce }));
-      for (const sealed of idents) say({ type: TYPE.IDENT, pid, seq: SEQ.ident, sealed });
+      idents.push(...keys.map((one) => one.seal("hf1 ir", { staticPublic: ownStatic, irk: ownNonce })));
+      for (const sealed of idents) say({ type: TYPE.IDENT, pid, seq: checkSeq + 1, sealed });
     }
   }
 
   #toClient(world: World, state: LocalState, heard: readonly Message[], say: (message: Message) => void): void {
     const session = sessionOf(state, false);
     const { start } = session;
-    if (!start || state.over) return;
+    const last = saidBy(state).at(-1);
+    if (!start || !last || state.over) return;
     const { pid } = start;
-    const last = saidBy(state).at(-1)?.type;
+    const { seq } = last;
+    const { bits, passkey } = this.#knowledge(world, session);
+    const keys = keysOf(session, passkey);
     if (!session.offer) {
       for (const offer of offersFor(start, heard, this.#early(world, state))) say({ ...offer, pid });
-    } else if (!session.nb && last === TYPE.NONCE) {
-      const nonces = heard.filter(is(TYPE.REVEAL)).map((each) => each.nonce);
-      for (const nonce of [...nonces, ownNonce, ...screens(world).map(nonceFor)])
-        say({ type: TYPE.REVEAL, pid, seq: SEQ.nonce, nonce });
-    } else if (last === TYPE.CHECK) {
-      const keys = keysOf(session);
+    } else if (last.type === TYPE.COMMIT) {
+      // What it has just said can be sent back to it, as everything else that was heard.
+      const heardOnes = [...heard.filter(is(TYPE.COMMITTED)), ...heard.filter(is(TYPE.COMMIT))];
+      const own = ownCommitments(start.publicKey, bits[(seq - 2) >> 1]);
+      for (const commitment of [...heardOnes.map((each) => each.commitment), ...own])
+        say({ type: TYPE.COMMITTED, pid, seq, commitment });
+    } else if (last.type === TYPE.NONCE) {
+      const nonces = [...heard.filter(is(TYPE.REVEAL)), ...heard.filter(is(TYPE.NONCE))].map((each) => each.nonce);
+      const searched = session.rounds.length > 0 ? [] : screens(world).map(nonceFor);
+      for (const nonce of [...nonces, ownNonce, ...searched]) say({ type: TYPE.REVEAL, pid, seq, nonce });
+    } else if (last.type === TYPE.CHECK) {
       const checks = [...heard.filter(is(TYPE.CHECKED)), ...heard.filter(is(TYPE.CHECK))].map((each) => each.check);
-      for (const check of [...checks, ...(keys ? [keys.checkB] : [])])
-        say({ type: TYPE.CHECKED, pid, seq: SEQ.check, check });
-    } else if (last === TYPE.IDENT) {
-      const keys = keysOf(session);
+      for (const check of [...checks, ...keys.map(({ checkB }) => checkB)])
+        say({ type: TYPE.CHECKED, pid, seq, check });
+    } else if (last.type === TYPE.IDENT) {
       const sealed = heard.filter(is(TYPE.IDENTIFIED)).map((each) => each.sealed);
-      if (keys) sealed.push(keys.seal("hf1 ri", { staticPublic: ownStatic, irk: ownNonce }));
-      for (const one of sealed) say({ type: TYPE.IDENTIFIED, pid, seq: SEQ.ident, sealed: one });
+      sealed.push(...keys.map((one) => one.seal("hf1 ri", { staticPublic: ownStatic, irk: ownNonce })));
+      for (const one of sealed) say({ type: TYPE.IDENTIFIED, pid, seq, sealed: one });
     }
   }
 
@@ -260,174 +319,6 @@ const NAMES: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(TYPE).map(([name, type]) => [type, name]),
 );
 
-function is<T extends Message["type"]>(type: T): (message: Message) => message is Of<T> {
-  return (message): message is Of<T> => message.type === type;
-}
-
-const parsed = new WeakMap<Uint8Array, Message>();
-/** The message in a datagram, the same object each time. */
-function messageIn(bytes: Uint8Array): Message | undefined {
-  const known = parsed.get(bytes);
-  if (known) return known;
-  const message = pairingMessage(bytes);
-  if (message) parsed.set(bytes, message);
-  return message;
-}
-
-const spoken = new WeakMap<LocalState, Message[]>();
-function saidBy(state: LocalState): Message[] {
-  const known = spoken.get(state) ?? state.said.map(messageIn).filter((message) => message !== undefined);
-  spoken.set(state, known);
-  return known;
-}
-
-const numbers = new Map<string, number>();
-const numberOf = new WeakMap<Message, number>();
-/** Which messages of these types have been heard. */
-function signature(heard: readonly Message[], types: readonly number[]): string {
-  const ids = new Set<number>();
-  for (const message of heard) {
-    if (!types.includes(message.type)) continue;
-    let id = numberOf.get(message);
-    if (id === undefined) {
-      const bytes = toHex(encodeMessage(message));
-      id = numbers.get(bytes) ?? numbers.size;
-      numbers.set(bytes, id);
-      numberOf.set(message, id);
-    }
-    ids.add(id);
-  }
-  return [...ids].sort((a, b) => a - b).join(".");
-}
-
 function screens(world: World): string[] {
   return world.states.flatMap(({ screen }) => (screen ? [screen.digits] : []));
-}
-
-/** STARTs that the attacker can send: those of the clients, edited ones, and its own. */
-function startsFor(heard: readonly Message[], index: number): Start[] {
-  const honest = heard.filter(is(TYPE.START));
-  const edited = honest.flatMap((start) => [
-    { ...start, publicKey: mirrored(start.publicKey) },
-    { ...start, publicKey: weakened(start.publicKey) },
-    { ...start, features: withFeature(start.features, 4, "evil") },
-  ]);
-  const pid = new Uint8Array(8).fill(0xe0 + index);
-  const ownFeatures = features("phone 0");
-  const padding = startPadding(ownFeatures, NO_HINT);
-  const head = { type: TYPE.START, pid, seq: SEQ.start, cookie: new Uint8Array(16), hint: NO_HINT, padding } as const;
-  return [...honest, ...edited, { ...head, publicKey: own.public, features: ownFeatures }];
-}
-
-/** OFFERs for the client that sent `start`: those of the PCs, edited ones, and the attacker's own. */
-function offersFor(start: Start, heard: readonly Message[], early: readonly string[]): Of<typeof TYPE.OFFER>[] {
-  const { pid } = start;
-  const commit = (publicKey: Uint8Array, nonce: Uint8Array): Uint8Array =>
-    f4(symbolicCrypto, x(publicKey), x(start.publicKey), nonce, 0);
-  const canned = features("PC 0", [
-    [8, 1],
-    [9, 1],
-  ]);
-  const honest = heard.filter(is(TYPE.OFFER));
-  const edited = honest.flatMap((offer) => [
-    { ...offer, publicKey: mirrored(offer.publicKey) },
-    { ...offer, publicKey: weakened(offer.publicKey) },
-    { ...offer, features: withFeature(offer.features, 4, "evil") },
-  ]);
-  const mine = [ownNonce, ...early.map(nonceFor)].map((nonce) => ({
-    publicKey: own.public,
-    commitment: commit(own.public, nonce),
-  }));
-  const mirror = { publicKey: start.publicKey, commitment: commit(start.publicKey, ownNonce) };
-  return [
-    ...honest,
-    ...edited,
-    ...[...mine, mirror].map((each) => ({ type: TYPE.OFFER, pid, seq: SEQ.start, features: canned, ...each })),
-  ];
-}
-
-/** One attempt as its device has seen it. */
-interface Session {
-  readonly pid: Uint8Array;
-  start?: Start;
-  offer?: Of<typeof TYPE.OFFER>;
-  na?: Uint8Array;
-  nb?: Uint8Array;
-  /** START, OFFER, NONCE, REVEAL, as they came and went. */
-  readonly transcript: Uint8Array[];
-  peerKey?: Uint8Array;
-  over?: boolean;
-}
-
-function record(session: Session, bytes: Uint8Array, pc: boolean): void {
-  const message = messageIn(bytes);
-  if (!message) return;
-  // Refusing a START ends nothing; an ABORT after OFFER does.
-  if (message.type === TYPE.ABORT && session.offer) session.over = true;
-  if (message.type === TYPE.START && !session.offer) {
-    // A PC remembers only the START that it has answered with an OFFER.
-    session.start = message;
-    session.transcript.length = 0;
-  } else if (message.type === TYPE.OFFER && !session.offer) session.offer = message;
-  else if (message.type === TYPE.NONCE && !session.na) session.na = message.nonce;
-  else if (message.type === TYPE.REVEAL && !session.nb) session.nb = message.nonce;
-  else return;
-  session.transcript.push(bytes);
-  const key = pc ? session.start?.publicKey : session.offer?.publicKey;
-  if (key) session.peerKey = key;
-}
-
-const sessionCache = new WeakMap<LocalState, Session[]>();
-
-/** The attempts of a PC, by what it was given and what it answered. */
-function pcSessions(state: LocalState): Session[] {
-  const cached = sessionCache.get(state);
-  if (cached) return cached;
-  const sessions: Session[] = [];
-  for (const bytes of state.log) {
-    const message = messageIn(bytes);
-    if (!message) continue;
-    let session = sessions.find(({ pid }) => equalConstantTime(pid, message.pid));
-    if (!session) {
-      session = { pid: message.pid, transcript: [] };
-      sessions.push(session);
-    }
-    record(session, bytes, true);
-  }
-  sessionCache.set(state, sessions);
-  return sessions;
-}
-
-/** The attempt of a client; of a PC, the one it made its bond in. */
-function sessionOf(state: LocalState, pc: boolean): Session {
-  if (pc) {
-    const bonded = saidBy(state).find((message) => message?.type === TYPE.IDENTIFIED);
-    return (
-      pcSessions(state).find(({ pid }) => bonded && equalConstantTime(pid, bonded.pid)) ?? {
-        pid: new Uint8Array(8),
-        transcript: [],
-      }
-    );
-  }
-  const cached = sessionCache.get(state)?.[0];
-  if (cached) return cached;
-  const session: Session = { pid: new Uint8Array(8), transcript: [] };
-  for (const bytes of state.log) record(session, bytes, false);
-  sessionCache.set(state, [session]);
-  return session;
-}
-
-/** The keys of an attempt, if the attacker can work them out: the other side's key is its own, or a weak point. */
-function keysOf(session: Session): ImpostorKeys | undefined {
-  const { start, offer, na, nb, peerKey, transcript } = session;
-  if (!start || !offer || !na || !nb || !peerKey || !isEve(peerKey)) return undefined;
-  const talk: Talk = { pid: start.pid, featuresA: start.features, featuresB: offer.features, na, nb, transcript };
-  const other = peerKey === start.publicKey ? offer.publicKey : start.publicKey;
-  return new ImpostorKeys(symbolicCrypto, isWeak(peerKey) ? weak : own, other, talk);
-}
-
-/** Both sides bonded over the same bytes. */
-function saidTheSame(client: LocalState, pc: LocalState): boolean {
-  const [a, b] = [sessionOf(client, false).transcript, sessionOf(pc, true).transcript];
-  return a.length === b.length && a.every((bytes, i) => equalConstantTime(bytes, b[i] ?? new Uint8Array()));
 }

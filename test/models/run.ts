@@ -1,6 +1,6 @@
-import { loadMutated, type Mutant } from "../attacks/mutants.js";
+import { type Edit, loadMutated, type Mutant } from "../attacks/mutants.js";
 import type { Twin } from "../attacks/pairingMutants.js";
-import { searchPairing } from "./dolevYao.js";
+import { type reachesBond, type Scenario, searchPairing } from "./dolevYao.js";
 import type { Verdict } from "./explore.js";
 import { checkFinalState, FINAL_VARIANTS } from "./finalState.js";
 import { checkOrder, ORDER_VARIANTS } from "./order.js";
@@ -16,17 +16,54 @@ export interface Row {
   readonly shouldHold: boolean;
 }
 
-const LIMIT = 40_000;
+const LIMIT = 10_000;
 
 /** What the search is run on: who is there, how often they try. */
-export const SCENARIOS = [
+const SCENARIOS = [
   { name: "one person, a phone that tries once, a PC that takes one attempt", people: 1, attempts: 1, sessions: 1 },
   { name: "the same, and the PC takes two attempts", people: 1, attempts: 1, sessions: 2 },
   { name: "two people, two phones, two PCs, one attempt each", people: 2, attempts: 1, sessions: 1 },
 ] as const;
 
+const ONE: Pick<Scenario, "people" | "attempts"> = { people: 1, attempts: 1 };
+const lettersOnce: Scenario = { ...ONE, sessions: 1, pcWay: "code", clientWay: "code" };
+const lettersTwice: Scenario = { ...lettersOnce, sessions: 2 };
+const digitsForLetters: Scenario = { ...ONE, sessions: 2, pcWay: "compare", clientWay: "code" };
+const lettersForDigits: Scenario = { ...ONE, sessions: 2, pcWay: "code", clientWay: "compare" };
+/** The same with letters: two rounds instead of twenty, to be searched through; the letters stay five. */
+const LETTER_SCENARIOS: readonly { readonly name: string; readonly scenario: Scenario }[] = [
+  { name: "letters, the PC takes one attempt", scenario: lettersOnce },
+  { name: "letters, the PC takes two attempts", scenario: lettersTwice },
+  { name: "the PC shows digits, the phone asks for letters", scenario: digitsForLetters },
+  { name: "the PC shows letters, the phone shows digits", scenario: lettersForDigits },
+];
+const LETTER_TWINS: readonly { readonly id: string; readonly scenario: Scenario }[] = [
+  { id: "same-x-letters", scenario: lettersOnce },
+  { id: "letters-reused", scenario: lettersTwice },
+  { id: "digits-as-letters", scenario: digitsForLetters },
+];
+const TWO_ROUNDS: readonly Edit[] = [
+  {
+    file: "src/pairing/models.js",
+    find: "export const PASSKEY_ROUNDS = 20;",
+    replace: "export const PASSKEY_ROUNDS = 2;",
+  },
+  { file: "src/pairing/passkey.js", find: "(24 - PASSKEY_ROUNDS)", replace: "4" },
+];
+const twoRounds: Mutant = { id: "two-rounds", without: "eighteen of the rounds", edits: TWO_ROUNDS };
+const shortened = (twin: Twin): Mutant => ({
+  ...twin,
+  id: `two-rounds-${twin.id}`,
+  edits: [...TWO_ROUNDS, ...twin.edits],
+});
+
+/** What has to be made importable before `runModels`. */
+export function modelMutants(twins: readonly Twin[]): Mutant[] {
+  return [...twins, twoRounds, ...LETTER_TWINS.map(({ id }) => shortened(find(twins, id)))];
+}
+
 /** Checks of the product without which the search must find an attack. */
-export const SEARCHED_TWINS: readonly string[] = [
+const SEARCHED_TWINS: readonly string[] = [
   "no-commitment",
   "commitment-unchecked",
   "nonce-early",
@@ -57,9 +94,15 @@ export async function runModels(twins: readonly Twin[]): Promise<Row[]> {
     rows.push({ model: "rekey", variant: name, verdict: checkRekeySwitch(variant), shouldHold: holds });
   for (const { name, ...scenario } of SCENARIOS)
     rows.push({ model: "attacker", variant: name, verdict: searchPairing(scenario, LIMIT), shouldHold: true });
+  for (const { name, scenario } of LETTER_SCENARIOS)
+    rows.push({ model: "attacker", variant: name, verdict: await search(twoRounds, scenario), shouldHold: true });
+  for (const { id, scenario } of LETTER_TWINS) {
+    const twin = find(twins, id);
+    const verdict = await search(shortened(twin), scenario);
+    rows.push({ model: "attacker", variant: `without ${twin.without}`, verdict, shouldHold: false });
+  }
   for (const id of SEARCHED_TWINS) {
-    const twin = twins.find((one) => one.id === id);
-    if (!twin) throw new Error(`there is no mutant ${id}`);
+    const twin = find(twins, id);
     rows.push({
       model: "attacker",
       variant: `without ${twin.without}`,
@@ -70,11 +113,34 @@ export async function runModels(twins: readonly Twin[]): Promise<Row[]> {
   return rows;
 }
 
+/** Scenarios, and whether an honest pairing can come about in them: where none can although it should, "holds" says nothing. */
+export async function pairable(): Promise<readonly { readonly scenario: Scenario; readonly pairs: boolean }[]> {
+  const { reachesBond } = await loadMutated<Searches>("../models/dolevYao.js", twoRounds);
+  return [{ ...ONE, sessions: 1 }, lettersOnce, digitsForLetters, lettersForDigits].map((scenario) => ({
+    scenario,
+    pairs: reachesBond(scenario, LIMIT),
+  }));
+}
+
+interface Searches {
+  readonly searchPairing: typeof searchPairing;
+  readonly reachesBond: typeof reachesBond;
+}
+
+async function search(mutant: Mutant, scenario: Scenario): Promise<Verdict> {
+  const searches = await loadMutated<Searches>("../models/dolevYao.js", mutant);
+  return searches.searchPairing(scenario, LIMIT);
+}
+
 async function searchMutant(mutant: Mutant): Promise<Verdict> {
-  const module = await loadMutated<{ searchPairing: typeof searchPairing }>("../models/dolevYao.js", mutant);
   // What is reused has to be learned in an attempt before.
-  const sessions = mutant.id === "nonce-reused" ? 2 : 1;
-  return module.searchPairing({ people: 1, attempts: 1, sessions }, LIMIT);
+  return search(mutant, { ...ONE, sessions: mutant.id === "nonce-reused" ? 2 : 1 });
+}
+
+function find(twins: readonly Twin[], id: string): Twin {
+  const twin = twins.find((one) => one.id === id);
+  if (!twin) throw new Error(`there is no mutant ${id}`);
+  return twin;
 }
 
 /** The rows as PROTOCOL.md shows them. */

@@ -62,9 +62,9 @@ async function bulk(work: Work): Promise<Measured> {
   const answer = await stream.read();
   const seconds = (performance.now() - began) / 1000;
   if (answer?.[0] !== 1) throw new Error("the server did not get every byte");
-  const { packetsSent, packetsLost, spuriousLosses, packetsReceived, rttMs, window } = session.stats();
+  const { packetsSent, packetsLost, spuriousLosses, packetsReceived, packetSize, rttMs, window } = session.stats();
   await host.close();
-  return { seconds, connectMs, packetsSent, packetsLost, spuriousLosses, packetsReceived, rttMs, window };
+  return { seconds, connectMs, packetsSent, packetsLost, spuriousLosses, packetsReceived, packetSize, rttMs, window };
 }
 
 async function echo(work: Work): Promise<Measured> {

@@ -25,7 +25,8 @@ export function summarise(table: Table, figures: ReadonlyMap<string, readonly Fi
     const all = figures.get(name) ?? [];
     const speeds = all.map((figure) => speedOf(table, figure));
     const ratios: Record<string, number> = {};
-    for (const other of table.against) if (other !== name) ratios[other] = speed(name) / speed(other);
+    for (const other of table.against)
+      if (other !== name && figures.has(other)) ratios[other] = speed(name) / speed(other);
     return {
       ...{ name, rounds: all.length, ratios, slowest: Math.min(...speeds), fastest: Math.max(...speeds) },
       ...(table.work.kind === "bulk" ? { megabytesPerSecond: speed(name) } : { milliseconds: 1 / speed(name) }),

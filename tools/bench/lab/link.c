@@ -1,10 +1,10 @@
 /* A bad cable between two network interfaces: what comes in at one goes out at the other, late, or not at all.
  *
- *   link [seed=N] [delay=MS] [jitter=MS] [rate=MBIT] [queue=KB] [loss=PERCENT] IF1 IF2
+ *   link [seed=N] [delay=MS] [jitter=MS] [rate=MBIT] [queue=KB] [loss=PERCENT] [mtu=BYTES] IF1 IF2
  *   link offload IF...       switches checksum and segmentation offload off, so that frames on the wire are real ones
  *
  * Both directions have the same properties and their own random numbers: the same seed and the same frames meet the same fate.
- * Jitter is drawn for each frame and keeps their order. ARP and IPv6 neighbour discovery are delayed but never lost.
+ * Larger IP packets than `mtu` vanish. Jitter is drawn for each frame and keeps their order. ARP and IPv6 neighbour discovery are delayed but never lost.
  * Needs CAP_NET_RAW. Runs until SIGTERM, then prints what it did as one JSON line. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -32,7 +32,7 @@
 
 enum { BATCH = 64, FRAME_BYTES = 65600, WIRE_OVERHEAD = 24 /* preamble, checksum and gap of Ethernet */ };
 
-static struct { double seed, delay, jitter, rate, queue, loss; } config = {.seed = 1, .queue = 256};
+static struct { double seed, delay, jitter, rate, queue, loss, mtu; } config = {.seed = 1, .queue = 256};
 
 struct frame { struct frame *next; double due; int length; uint8_t bytes[]; };
 struct port {
@@ -99,6 +99,7 @@ static int is_ip(const uint8_t *bytes, int length) {
 static void enqueue(struct port *out, const uint8_t *bytes, int length, double now) {
     double fate = draw(&out->random), late = draw(&out->random), rate = config.rate * 1e6 / 8;
     out->frames++;
+    if (config.mtu > 0 && length - ETH_HLEN > config.mtu) { out->lost++; return; }
     if (is_ip(bytes, length) && fate * 100 < config.loss) { out->lost++; return; }
     if (out->busy_until < now) out->busy_until = now;
     if (rate > 0) {
@@ -160,7 +161,8 @@ static int set(const char *text) {
     const char *value = strchr(text, '=');
     if (!value) return 0;
     struct { const char *name; double *at; } keys[] = {{"seed", &config.seed}, {"delay", &config.delay},
-        {"jitter", &config.jitter}, {"rate", &config.rate}, {"queue", &config.queue}, {"loss", &config.loss}};
+        {"jitter", &config.jitter}, {"rate", &config.rate}, {"queue", &config.queue}, {"loss", &config.loss},
+        {"mtu", &config.mtu}};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strncmp(text, keys[i].name, (size_t)(value - text)) && !keys[i].name[value - text]) {
             *keys[i].at = atof(value + 1);

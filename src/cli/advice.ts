@@ -1,0 +1,18 @@
+import { HandfastError } from "#kernel/errors.js";
+
+/** What to type, where the library only knows what happened. */
+const ADVICE: Readonly<Record<string, string>> = {
+  PEER_FORGOT_US:
+    "Here: handfast forget <device> (handfast devices lists them); there: handfast share <folder> --pair; then pair again.",
+  IDENTITY_CHANGED:
+    "Only if you know why: handfast forget <device> here (handfast devices lists them), then pair again.",
+  BOND_COPIED:
+    "On both: handfast forget <device> (handfast devices lists them); on the PC: handfast share <folder> --pair; then pair again. If nothing was restored from a backup, find out who could read the state directory.",
+  STREAM_RESET: "Its screen says why.",
+};
+
+export function withAdvice<Problem>(error: Problem): Problem | HandfastError {
+  const advice = error instanceof HandfastError ? ADVICE[error.code] : undefined;
+  if (!(error instanceof HandfastError) || advice === undefined) return error;
+  return new HandfastError(error.code, `${error.message} ${advice}`, { cause: error });
+}

@@ -1,0 +1,124 @@
+import type { Server } from "#device/server.js";
+import { Emitter } from "#kernel/emitter.js";
+import type { HandfastError } from "#kernel/errors.js";
+import type { Context } from "./context.node.js";
+import { UsageError } from "./exitCodes.js";
+import { WAY_TITLES, type WayName } from "./pairingWay.js";
+import { askApproval, askDigits } from "./question.node.js";
+import { printable } from "./words.js";
+
+interface Pending {
+  readonly id: string;
+  confirm(): void;
+  reject(): void;
+}
+
+/** What the PC's person sees and answers while strangers may pair. */
+export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: readonly [HandfastError] }> {
+  readonly #context: Context;
+  readonly #server: Server;
+  /** What to type on the other device. */
+  readonly #command: string;
+  /** The question on the screen, by the id of its attempt. */
+  readonly #questions = new Map<string, AbortController>();
+  #stopping = false;
+
+  constructor(context: Context, server: Server, command: string) {
+    super();
+    this.#context = context;
+    this.#server = server;
+    this.#command = command;
+    const { screen } = context;
+    server.on("pairing", (request) => void this.#ask(request, (signal) => askDigits(context, request, signal)));
+    server.on("pairingApproval", (request) => void this.#ask(request, (s) => askApproval(context, request, s)));
+    server.on("pairingCode", ({ letters }) => this.#showLetters(letters));
+    server.on("pairingLink", ({ link }) => this.#showLink(link));
+    server.on("pairingFailed", ({ id, peerName, error }) => {
+      this.#questions.get(id)?.abort();
+      screen.event({ event: "pairing-failed", id, peer: peerName, code: error.code });
+      screen.say(`Not paired with "${printable(peerName)}": ${error.message}`);
+      this.emit("failed", error);
+    });
+    server.on("pairingWindow", ({ open, seconds, reason, method }) => {
+      if (open) this.#onOpened(seconds, method === "secret" || method === undefined ? "compare" : method);
+      else this.#onClosed(reason);
+    });
+    server.on("paired", ({ device, bond }) => {
+      screen.event({ event: "paired", device, name: bond.name });
+      screen.say(`Paired with "${printable(bond.name)}"`);
+    });
+  }
+
+  /** A person is being asked. */
+  get asking(): boolean {
+    return this.#questions.size > 0;
+  }
+
+  /** Throws UsageError when the letters or the link would land in a log. */
+  open(seconds: number, method: WayName): void {
+    if (method !== "compare" && !this.#context.screen.mayShowSecrets)
+      throw new UsageError(
+        "Letters and links are shown on a terminal or to a program (--json), so that they land in no log; standard error is neither here. Compare digits instead, or start it in a terminal.",
+      );
+    this.#server.openPairing({ seconds, method });
+  }
+
+  close(): void {
+    this.#stopping = true;
+    for (const question of this.#questions.values()) question.abort();
+  }
+
+  #onOpened(seconds: number, method: WayName): void {
+    const { screen } = this.#context;
+    screen.event({ event: "pairing-open", seconds, method });
+    const option = { compare: "", code: " --code", link: " --link <link>" }[method];
+    screen.say(
+      `Pairing is open for ${seconds} s; the way: ${WAY_TITLES[method]}. On the other device: ${this.#command}${option}`,
+    );
+  }
+
+  #onClosed(reason: string): void {
+    const { screen } = this.#context;
+    screen.event({ event: "pairing-closed", reason });
+    if (reason !== "success" && !this.#stopping)
+      screen.say(`Pairing is closed: ${CLOSED[reason] ?? reason}. Open it again from another terminal: handfast pair`);
+    this.emit("closed", reason);
+  }
+
+  #showLetters(letters: string): void {
+    const { screen } = this.#context;
+    screen.event({ event: "pairing-code", letters });
+    screen.say("Type these letters on the other device; they are good for one try:");
+    screen.bigLine(letters.split("").join(" "));
+  }
+
+  #showLink(link: string): void {
+    const { screen } = this.#context;
+    screen.event({ event: "pairing-link", link });
+    screen.say("Scan this with the other device, or paste the link there; only the right person should see it:\n");
+    screen.qr(link);
+    screen.bigLine(link);
+  }
+
+  async #ask(request: Pending, question: (signal: AbortSignal) => Promise<boolean>): Promise<void> {
+    const over = new AbortController();
+    this.#questions.set(request.id, over);
+    try {
+      if (await question(over.signal)) {
+        request.confirm();
+        this.#context.screen.say("Waiting for the other screen…");
+      } else request.reject();
+    } catch {
+      // The other side gave up, or we are stopping: nobody has said no.
+      if (!this.#stopping) request.reject();
+    } finally {
+      this.#questions.delete(request.id);
+    }
+  }
+}
+
+const CLOSED: Readonly<Record<string, string>> = {
+  time: "its time is over",
+  tooManyTries: "too many tries failed",
+  linkUsedTwice: "two devices used the same link, so somebody else has seen it",
+};
