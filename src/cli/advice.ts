@@ -8,6 +8,7 @@ const ADVICE: Readonly<Record<string, string>> = {
     "Only if you know why: handfast forget <device> here (handfast devices lists them), then pair again.",
   BOND_COPIED:
     "On both: handfast forget <device> (handfast devices lists them); on the PC: handfast share <folder> --pair; then pair again. If nothing was restored from a backup, find out who could read the state directory.",
+  STREAM_RESET: "Its screen says why.",
 };
 
 export function withAdvice<Problem>(error: Problem): Problem | HandfastError {

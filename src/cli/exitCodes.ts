@@ -23,6 +23,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   BAD_LINK: EXIT.usage,
   FOLDER_MISSING: EXIT.usage,
   FOLDER_NOT_A_DIRECTORY: EXIT.usage,
+  FOLDER_UNREADABLE: EXIT.usage,
   MODES_DO_NOT_FIT: EXIT.usage,
   OTHER_METHOD: EXIT.usage,
   OTHER_APPLICATION: EXIT.usage,

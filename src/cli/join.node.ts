@@ -138,7 +138,8 @@ class Joining {
       // What ended with the session is mended by the next one; so is a sync that went wrong, unless it would go wrong again.
       if (session.closeInfo) return;
       if (once || !(error instanceof HandfastError) || isLasting(error)) throw error;
-      screen.error(error.code, error.message);
+      const { code, message } = withAdvice(error);
+      screen.error(code, message);
     }
   }
 

@@ -21,6 +21,7 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
   readonly #command: string;
   /** The question on the screen, by the id of its attempt. */
   readonly #questions = new Map<string, AbortController>();
+  #stopping = false;
 
   constructor(context: Context, server: Server, command: string) {
     super();
@@ -63,6 +64,7 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
   }
 
   close(): void {
+    this.#stopping = true;
     for (const question of this.#questions.values()) question.abort();
   }
 
@@ -78,7 +80,7 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
   #onClosed(reason: string): void {
     const { screen } = this.#context;
     screen.event({ event: "pairing-closed", reason });
-    if (reason !== "success")
+    if (reason !== "success" && !this.#stopping)
       screen.say(`Pairing is closed: ${CLOSED[reason] ?? reason}. Open it again from another terminal: handfast pair`);
     this.emit("closed", reason);
   }
@@ -107,8 +109,8 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
         this.#context.screen.say("Waiting for the other screen…");
       } else request.reject();
     } catch {
-      // The other side gave up, or we are stopping: there is nothing to answer.
-      request.reject();
+      // The other side gave up, or we are stopping: nobody has said no.
+      if (!this.#stopping) request.reject();
     } finally {
       this.#questions.delete(request.id);
     }

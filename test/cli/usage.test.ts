@@ -4,8 +4,10 @@ import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
+import { exitCodeOf } from "#cli/exitCodes.js";
 import { nobodyFound } from "#cli/findPc.node.js";
 import { normalised } from "#cli/options.node.js";
+import { FolderError } from "#sync/folder.js";
 import { TwoDevices } from "./devices.js";
 
 const MAIN = "dist/src/cli/main.node.js";
@@ -67,6 +69,11 @@ test("a --peer that no machine has is named, at once", (t) => {
     assert.equal(code, 3);
     assert.match(err, new RegExp(`name or IPv4 address "${host}"`));
   }
+});
+
+test("a folder that may not be used is a matter of use, not an internal error", () => {
+  for (const code of ["FOLDER_MISSING", "FOLDER_NOT_A_DIRECTORY", "FOLDER_UNREADABLE"] as const)
+    assert.equal(exitCodeOf(new FolderError(code, "No.")), 2, code);
 });
 
 test("nobody found: without a network that is said first", () => {
