@@ -1,4 +1,3 @@
-import process from "node:process";
 import type { Client } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
 import type { Target } from "#device/target.js";
@@ -55,7 +54,7 @@ export async function findPcToPair(context: Context, client: Client, wish: Wish)
 /** Asks at a terminal; a script is told what to say. */
 async function choose(context: Context, open: readonly FoundDevice[]): Promise<FoundDevice> {
   const lines = open.map((device) => `"${printable(device.name ?? "")}" at ${addressOf(device)}`);
-  if (process.stdin.isTTY && !context.screen.json) {
+  if (context.answers.fromTerminal && !context.screen.json) {
     const device = open[(await askWhich(context, "Several PCs are open to pairing:", lines)) ?? -1];
     if (device) return device;
   }
