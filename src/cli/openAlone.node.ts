@@ -24,7 +24,8 @@ export async function openAlone(context: Context, seconds: number, method: WayNa
     reopen: "Open it again: handfast pair --open",
   });
   screen.event({ event: "listening", port, addresses, device, name });
-  screen.say(`This device is "${name}" on UDP ${port} (${addresses.join(", ")})`);
+  const where = addresses.length > 0 ? ` (${addresses.join(", ")})` : "";
+  screen.say(`This device is "${name}" on UDP ${port}${where}`);
   try {
     pairing.open(seconds, method);
     await untilPaired(server, pairing, context);

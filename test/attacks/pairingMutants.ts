@@ -291,10 +291,9 @@ export const twins: readonly Twin[] = [
       liveAtInit,
       // Where the first session begins with a further exchange, that stands in the way as well.
       {
-        file: "src/device/channel.js",
-        find: "needsExchange(moved) ? await this.#exchange(event, session, moved) : moved",
+        file: "src/device/prove.js",
+        find: "needsExchange(moved) ? await exchange(ports, handshake, moved) : moved",
         replace: "moved",
-        ifPresent: true,
       },
     ],
   },
