@@ -29,6 +29,8 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
   /** The question on the screen, by the id of its attempt. */
   readonly #questions = new Map<string, AbortController>();
 
+  #stopped = false;
+
   constructor(context: Context, server: Server, commands: Commands) {
     super();
     this.#context = context;
@@ -70,6 +72,7 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
   }
 
   close(): void {
+    this.#stopped = true;
     for (const question of this.#questions.values()) question.abort();
   }
 
@@ -113,8 +116,8 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
         this.#context.screen.say("Waiting for the other screen…");
       } else request.reject();
     } catch {
-      // The other side gave up, or we are stopping: there is nothing to answer.
-      request.reject();
+      // The other side gave up, or we are stopping: nobody has said no.
+      if (!this.#stopped) request.reject();
     } finally {
       this.#questions.delete(request.id);
     }
