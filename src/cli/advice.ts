@@ -12,7 +12,10 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 export function withAdvice<Problem>(error: Problem): Problem | HandfastError {
-  const advice = error instanceof HandfastError ? ADVICE[error.code] : undefined;
-  if (!(error instanceof HandfastError) || advice === undefined) return error;
-  return new HandfastError(error.code, `${error.message} ${advice}`, { cause: error });
+  if (!(error instanceof HandfastError)) return error;
+  const { code, message } = error;
+  if (code === "STREAM_RESET")
+    return new HandfastError(code, "The other device stopped syncing; its screen says why.", { cause: error });
+  const advice = ADVICE[code];
+  return advice === undefined ? error : new HandfastError(code, `${message} ${advice}`, { cause: error });
 }

@@ -16,6 +16,11 @@ export class Answers {
   #listening = false;
   #wake: () => void = () => {};
 
+  /** A person sits there; else lines come from a program. */
+  get fromTerminal(): boolean {
+    return process.stdin.isTTY === true;
+  }
+
   /** `show` draws the question, once old typing has been thrown away. Rejects with the signal's reason. */
   async ask(show: () => void, signal: AbortSignal): Promise<boolean> {
     return isYes(await this.askLine(show, signal));
@@ -26,7 +31,7 @@ export class Answers {
     signal.throwIfAborted();
     this.#listen();
     try {
-      if (process.stdin.isTTY) await this.#forgetTyping();
+      if (this.fromTerminal) await this.#forgetTyping();
       signal.throwIfAborted();
       show();
       return await this.#nextLine(signal);

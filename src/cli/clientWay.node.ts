@@ -18,13 +18,14 @@ export async function readLink(
   client: Client,
   { code = false, link: option }: WayToEnter,
 ): Promise<string | undefined> {
-  const given = option ?? (code ? undefined : process.env["HANDFAST_LINK"]);
-  if (given === undefined || given === "") return undefined;
+  const given = option ?? (code ? undefined : process.env["HANDFAST_LINK"] || undefined);
+  if (given === undefined) return undefined;
   const ask = (): void => {
-    if (process.stdin.isTTY) screen.say("Paste the link that the PC shows:");
+    if (answers.fromTerminal) screen.say("Paste the link that the PC shows:");
   };
   const link = given === "-" ? await answers.askLine(ask, signal) : given;
-  if (!link) throw new UsageError("No link came on standard input. Show one on the PC: handfast pair --qr");
+  if (link === undefined)
+    throw new UsageError("No link came on standard input. Show one on the PC: handfast pair --qr");
   client.fromLink(link);
   return link;
 }

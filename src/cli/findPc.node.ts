@@ -1,6 +1,5 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
-import process from "node:process";
 import type { Client } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
 import type { Target } from "#device/target.js";
@@ -78,7 +77,7 @@ export async function targetAt(client: Client, peer: string, signal: AbortSignal
 /** Asks at a terminal; a script is told what to say. */
 async function choose(context: Context, open: readonly FoundDevice[]): Promise<FoundDevice> {
   const lines = open.map((device) => `"${printable(device.name ?? "")}" at ${addressOf(device)}`);
-  if (process.stdin.isTTY && !context.screen.json) {
+  if (context.answers.fromTerminal && !context.screen.json) {
     const device = open[(await askWhich(context, "Several PCs are open to pairing:", lines)) ?? -1];
     if (device) return device;
   }

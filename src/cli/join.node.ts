@@ -138,8 +138,7 @@ class Joining {
       // What ended with the session is mended by the next one; so is a sync that went wrong, unless it would go wrong again.
       if (session.closeInfo) return;
       if (once || !(error instanceof HandfastError) || isLasting(error)) throw error;
-      const { code, message } = withAdvice(error);
-      screen.error(code, message);
+      screen.error(error.code, withAdvice(error).message);
     }
   }
 

@@ -19,9 +19,13 @@ export async function openAlone(context: Context, seconds: number, method: WayNa
   await using server = await createServer(deviceOptions(context));
   const name = deviceName(options);
   const { port, addresses, device } = server;
-  const pairing = new PairingScreen(context, server, "handfast pair");
+  const pairing = new PairingScreen(context, server, {
+    enter: "handfast pair",
+    reopen: "Open it again: handfast pair --open",
+  });
   screen.event({ event: "listening", port, addresses, device, name });
-  screen.say(`This device is "${name}" on UDP ${port} (${addresses.join(", ")})`);
+  const where = addresses.length > 0 ? ` (${addresses.join(", ")})` : "";
+  screen.say(`This device is "${name}" on UDP ${port}${where}`);
   try {
     pairing.open(seconds, method);
     await untilPaired(server, pairing, context);
@@ -57,5 +61,8 @@ async function untilPaired(server: Server, pairing: PairingScreen, { screen, sig
 function closedError(reason: string): HandfastError {
   if (reason === "tooManyTries") return new PairingError("TOO_MANY_TRIES");
   if (reason === "linkUsedTwice") return new PairingError("LINK_USED_TWICE");
-  return new HandfastError("TIMED_OUT", "Nobody has paired in time. Open it again: handfast pair --open");
+  return new HandfastError(
+    "TIMED_OUT",
+    "Nobody has paired in time. Open it again: handfast pair --open, with --code or --qr if that was the way.",
+  );
 }

@@ -13,21 +13,29 @@ interface Pending {
   reject(): void;
 }
 
+/** What a person may type. */
+interface Commands {
+  /** On the other device. */
+  readonly enter: string;
+  /** Here, when the window has closed: a sentence. */
+  readonly reopen: string;
+}
+
 /** What the PC's person sees and answers while strangers may pair. */
 export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: readonly [HandfastError] }> {
   readonly #context: Context;
   readonly #server: Server;
-  /** What to type on the other device. */
-  readonly #command: string;
+  readonly #commands: Commands;
   /** The question on the screen, by the id of its attempt. */
   readonly #questions = new Map<string, AbortController>();
-  #stopping = false;
 
-  constructor(context: Context, server: Server, command: string) {
+  #stopped = false;
+
+  constructor(context: Context, server: Server, commands: Commands) {
     super();
     this.#context = context;
     this.#server = server;
-    this.#command = command;
+    this.#commands = commands;
     const { screen } = context;
     server.on("pairing", (request) => void this.#ask(request, (signal) => askDigits(context, request, signal)));
     server.on("pairingApproval", (request) => void this.#ask(request, (s) => askApproval(context, request, s)));
@@ -64,24 +72,24 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
   }
 
   close(): void {
-    this.#stopping = true;
+    this.#stopped = true;
     for (const question of this.#questions.values()) question.abort();
   }
 
   #onOpened(seconds: number, method: WayName): void {
     const { screen } = this.#context;
     screen.event({ event: "pairing-open", seconds, method });
-    const option = { compare: "", code: " --code", link: " --link <link>" }[method];
+    const option = { compare: "", code: " --code", link: " --link -" }[method];
     screen.say(
-      `Pairing is open for ${seconds} s; the way: ${WAY_TITLES[method]}. On the other device: ${this.#command}${option}`,
+      `Pairing is open for ${seconds} s; the way: ${WAY_TITLES[method]}. On the other device: ${this.#commands.enter}${option}`,
     );
   }
 
   #onClosed(reason: string): void {
     const { screen } = this.#context;
     screen.event({ event: "pairing-closed", reason });
-    if (reason !== "success" && !this.#stopping)
-      screen.say(`Pairing is closed: ${CLOSED[reason] ?? reason}. Open it again from another terminal: handfast pair`);
+    if (reason !== "success" && !this.#stopped)
+      screen.say(`Pairing is closed: ${CLOSED[reason] ?? reason}. ${this.#commands.reopen}`);
     this.emit("closed", reason);
   }
 
@@ -110,7 +118,7 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
       } else request.reject();
     } catch {
       // The other side gave up, or we are stopping: nobody has said no.
-      if (!this.#stopping) request.reject();
+      if (!this.#stopped) request.reject();
     } finally {
       this.#questions.delete(request.id);
     }

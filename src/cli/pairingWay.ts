@@ -17,3 +17,7 @@ export interface WayToShow {
 export function wayToShow({ code = false, qr = false }: WayToShow): WayName {
   return qr ? "link" : code ? "code" : "compare";
 }
+
+export function isWayName(text: string): text is WayName {
+  return Object.hasOwn(WAY_TITLES, text);
+}

@@ -1,4 +1,3 @@
-import process from "node:process";
 import type { ApprovalRequest, PairingPeer, PairingRequest } from "#device/pairingEvents.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
@@ -83,7 +82,7 @@ async function ask(
   let typed = false;
   try {
     const line = await answers.askLine(() => screen.openQuestion(lines.join("\n")), signal);
-    typed = process.stdin.isTTY === true;
+    typed = answers.fromTerminal;
     return line;
   } finally {
     screen.closeQuestion(typed);

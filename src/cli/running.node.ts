@@ -4,7 +4,7 @@ import type { Drops } from "#device/server.js";
 import { HandfastError } from "#kernel/errors.js";
 import { Control, type ControlAnswer, type ControlRequest } from "./control.node.js";
 import { chooseDevice, type DeviceLine, deviceLine } from "./deviceList.js";
-import type { WayName } from "./pairingWay.js";
+import { isWayName, type WayName } from "./pairingWay.js";
 
 /** What other commands may see of a running `share` or `join`, and make it do. */
 export interface Running {
@@ -49,11 +49,14 @@ async function obey(running: Running, request: ControlRequest): Promise<unknown>
       for (const each of running.bonds()) if (each.device === device) await running.forget(each.bond);
       return { device, name };
     }
-    case "pair":
+    case "pair": {
+      const { seconds, method = "compare" } = request;
+      if (!isWayName(method)) throw new HandfastError("USAGE", "The running Handfast does not know this way to pair.");
       if (!running.pair)
         throw new HandfastError("STATE_IN_USE", `A join (process ${process.pid}) is using this state. Stop it first.`);
-      running.pair(request.seconds, request.method ?? "compare");
-      return { seconds: request.seconds };
+      running.pair(seconds, method);
+      return { seconds, method };
+    }
     default:
       throw new HandfastError("USAGE", "The running Handfast is another version and does not know this command.");
   }

@@ -42,7 +42,10 @@ class Share {
   constructor(context: Context, server: Server) {
     this.#context = context;
     this.#server = server;
-    this.#pairing = new PairingScreen(context, server, "handfast join <folder>");
+    this.#pairing = new PairingScreen(context, server, {
+      enter: "handfast join <folder>",
+      reopen: "Open it again from another terminal: handfast pair",
+    });
     context.signal.addEventListener("abort", () => this.#stopped.abort(context.signal.reason), { once: true });
   }
 

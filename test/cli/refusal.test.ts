@@ -21,6 +21,16 @@ describe("what people and devices refuse", { concurrency: 4 }, () => {
       assert.equal(await again.ended, 0);
     });
 
+  test("Ctrl-C while the question is open is no refusal: the other side reads that pairing was cancelled", async (t) => {
+    const devices = new TwoDevices(t);
+    const { pc, peer } = await devices.share();
+    const laptop = devices.join("--once", "--peer", peer);
+    await Promise.all([pc.next("pairing"), laptop.next("pairing")]);
+    assert.equal(await pc.kill("SIGINT"), 130);
+    assert.equal(await laptop.ended, 4);
+    assert.equal((await laptop.next("error")).code, "PAIRING_CANCELLED");
+  });
+
   test("the end of input means no, on either side", async (t) => {
     const devices = new TwoDevices(t);
     const { pc, peer } = await devices.share();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { encode } from "uqr";
 import { withAdvice } from "#cli/advice.js";
@@ -125,4 +126,12 @@ test("three situations, three texts, each with what to type", () => {
   for (const text of texts) assert.match(text, /handfast forget/);
   const other = new HandfastError("NOT_REACHABLE", "x");
   assert.equal(withAdvice(other), other);
+});
+
+test("PROTOCOL.md names every event and every exit code", () => {
+  const text = readFileSync("src/cli/PROTOCOL.md", "utf8");
+  const events = [...readFileSync("src/cli/events.ts", "utf8").matchAll(/event: "([a-z-]+)"/g)].map(([, name]) => name);
+  assert.ok(events.length > 20);
+  for (const name of events) assert.ok(text.includes(`\`${name}\``), name);
+  for (const code of Object.values(EXIT)) assert.match(text, new RegExp(`^\\| (\\d+, )?${code}(, \\d+)? \\|`, "m"));
 });
