@@ -19,3 +19,10 @@ export function withAdvice<Problem>(error: Problem): Problem | HandfastError {
   const advice = ADVICE[code];
   return advice === undefined ? error : new HandfastError(code, `${message} ${advice}`, { cause: error });
 }
+
+/** The other side has ended its sync on purpose: `SyncSession` resets the stream with 0 then, and with 1 when something failed. */
+export function isGoodbye(error: unknown): boolean {
+  return (
+    error instanceof HandfastError && error.code === "STREAM_RESET" && "resetCode" in error && error.resetCode === 0
+  );
+}

@@ -3,7 +3,7 @@ import { createServer } from "#device/open.node.js";
 import type { Server } from "#device/server.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { DiskFolder } from "#sync/folder.node.js";
-import { withAdvice } from "./advice.js";
+import { isGoodbye, withAdvice } from "./advice.js";
 import { type Context, deviceName, deviceOptions } from "./context.node.js";
 import { WINDOW_SECONDS } from "./defaults.js";
 import { EXIT } from "./exitCodes.js";
@@ -130,7 +130,7 @@ class Share {
       for await (const stream of session.incomingStreams())
         await folder.run(peer, stream, { mode: "both", signal: this.#stopped.signal });
     } catch (error) {
-      if (!session.closeInfo && !this.#stopped.signal.aborted)
+      if (!session.closeInfo && !this.#stopped.signal.aborted && !isGoodbye(error))
         screen.error(error instanceof HandfastError ? error.code : "INTERNAL", messageOf(error));
     }
     if (!session.closeInfo) void session.close();

@@ -50,6 +50,7 @@ describe("two processes keep a folder", { concurrency: 4 }, () => {
     assert.equal(contents(devices.pcFolder).get("a.txt"), Buffer.from("changed").toString("base64"));
     assert.equal(await laptop.kill("SIGINT"), 130);
     assert.equal((await pc.next("disconnected")).reason, "");
+    assert.equal(pc.count("error"), 0);
     assert.equal(await pc.kill("SIGTERM"), 143);
     assert.equal(await devices.bonds("pc"), 1);
     assert.equal(await devices.bonds("laptop"), 1);
