@@ -61,6 +61,11 @@ async function untilPaired(server: Server, pairing: PairingScreen, { screen, sig
 function closedError(reason: string): HandfastError {
   if (reason === "tooManyTries") return new PairingError("TOO_MANY_TRIES");
   if (reason === "linkUsedTwice") return new PairingError("LINK_USED_TWICE");
+  if (reason === "slept" || reason === "networkChanged")
+    return new HandfastError(
+      "WINDOW_CLOSED",
+      "This device has slept or is on another network, so pairing was closed. Open it again: handfast pair --open, with --code or --qr if that was the way.",
+    );
   return new HandfastError(
     "TIMED_OUT",
     "Nobody has paired in time. Open it again: handfast pair --open, with --code or --qr if that was the way.",

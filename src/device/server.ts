@@ -6,6 +6,7 @@ import type { PairedPeer } from "#pairing/exchange.js";
 import type { ResponderMethod } from "#pairing/invitation.js";
 import type { PairingError } from "#pairing/reasons.js";
 import { PairingResponder, type ResponderEvent } from "#pairing/responder.js";
+import type { HostChange } from "#pairing/responderEvents.js";
 import type { Question as PairingQuestion } from "#pairing/responderStates.js";
 import { bondFrom, deviceIdOf, dropStale, forgetDevice } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
@@ -90,6 +91,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     this.#pairing = new Pump(this.#responder, socket, clock, () => this.#progress());
     this.#channel.port.attach("pairing", this.#pairing);
     this.#channel.on("session", (peer) => this.#onSession(peer));
+    this.#channel.on("hostChanged", (change) => this.#closePairing(change));
     this.#channel.on("error", (error) => this.emit("error", error));
     this.#advertisement = ports.discovery.advertise({ port: socket.port, irk, name, service });
     this.#dropStale();
@@ -147,8 +149,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   }
 
   closePairing(): void {
-    this.#responder.closeWindow(this.#ports.clock.now());
-    this.#pairing.turn();
+    this.#closePairing("closed");
   }
 
   /** Drops the bond and ends the device's sessions at once. False when there is no such bond. */
@@ -185,6 +186,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     await this.#channel.close();
     await this.#ports.discovery.close();
     await this.#ports.store.close();
+  }
+
+  #closePairing(reason: "closed" | HostChange): void {
+    this.#responder.closeWindow(this.#ports.clock.now(), reason);
+    this.#pairing.turn();
   }
 
   #onSession(peer: PeerSession): void {

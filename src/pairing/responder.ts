@@ -9,7 +9,13 @@ import { Outbox } from "./outbox.js";
 import { requireSecret } from "./outOfBand.js";
 import { errorForReason, REASON } from "./reasons.js";
 import { ResponderDoor } from "./responderDoor.js";
-import type { CloseReason, PairingResponderOptions, ResponderDrops, ResponderEvent } from "./responderEvents.js";
+import type {
+  CloseReason,
+  HostChange,
+  PairingResponderOptions,
+  ResponderDrops,
+  ResponderEvent,
+} from "./responderEvents.js";
 import { ResponderSession } from "./responderSession.js";
 import { expiryOf, ResponderSessions } from "./responderSessions.js";
 import { onYes } from "./responderShared.js";
@@ -72,9 +78,9 @@ export class PairingResponder implements Machine {
     this.#show(this.#invitation.renew());
   }
 
-  /** The person closes it, which also ends an attempt under way. A window that time closes lets it finish. */
-  closeWindow(now: Instant): void {
-    this.#close("closed");
+  /** The person closes it, or the machine is no longer where its person opened it. Both also end an attempt under way; a window that time closes lets it finish. */
+  closeWindow(now: Instant, reason: "closed" | HostChange = "closed"): void {
+    this.#close(reason);
     const session = this.#sessions.active();
     if (session && session.state.name !== "storing") this.#end(session, REASON.WITHDRAWN, now, true);
   }

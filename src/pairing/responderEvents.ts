@@ -13,7 +13,9 @@ export interface PairingResponderOptions {
   readonly attempts: PairingAttempts;
 }
 
-export type CloseReason = "time" | "success" | "tooManyTries" | "closed" | "linkUsedTwice";
+/** What happens to the PC's machine while strangers may try: PROTOCOL.md §7. */
+export type HostChange = "slept" | "networkChanged";
+export type CloseReason = "time" | "success" | "tooManyTries" | "closed" | "linkUsedTwice" | HostChange;
 
 export type ResponderEvent =
   | { readonly type: "windowOpened"; readonly seconds: number; readonly method: MethodKind }
