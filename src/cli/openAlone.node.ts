@@ -27,7 +27,7 @@ export async function openAlone(context: Context, seconds: number, method: WayNa
   const where = addresses.length > 0 ? ` (${addresses.join(", ")})` : "";
   screen.say(`This device is "${name}" on UDP ${port}${where}`);
   try {
-    pairing.open(seconds, method);
+    await pairing.openAsking(seconds, method);
     await untilPaired(server, pairing, context);
     return EXIT.ok;
   } finally {

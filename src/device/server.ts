@@ -32,6 +32,8 @@ export interface OpenPairing {
   readonly attempts?: number;
   readonly method?: "compare" | "code" | "link";
   readonly secret?: Uint8Array;
+  /** The person was told that ten tries in a row have failed, and wants letters all the same. */
+  readonly insist?: boolean;
 }
 
 export interface ServerEvents {
@@ -136,7 +138,8 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   /**
    * Lets strangers try to pair, in one way: for two minutes and three failures, unless said otherwise.
    * `compare` (the default) asks in `pairing`; `code` and `link` show something first and ask in `pairingApproval`;
-   * `secret`, 16 to 64 random bytes that the client was given too, asks nobody. Throws RangeError for any other secret.
+   * `secret`, 16 to 64 random bytes that the client was given too, asks nobody. Throws RangeError for any other secret,
+   * PairingError INSIST_NEEDED for `code` after ten failures in a row (`failedPairings`) without `insist`.
    */
   openPairing(options: OpenPairing = {}): { close: () => void } {
     const { secret, method: kind = "compare", ...limits } = options;
