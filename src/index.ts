@@ -9,7 +9,7 @@ export { Client } from "#device/client.js";
 export type { FoundDevice } from "#device/discovered.js";
 export type { Advertisement, Discovery, Host } from "#device/discoveryPort.js";
 export type { ApprovalRequest, PairingPeer, PairingRequest } from "#device/pairingEvents.js";
-export type { Compare, EnterCode, PairingWay } from "#device/runPairing.js";
+export type { Compare, EnterCode, PairingWay, PairOptions } from "#device/runPairing.js";
 export { type OpenPairing, Server, type ServerEvents, type ServerOptions } from "#device/server.js";
 export type { Target } from "#device/target.js";
 export { HandfastError } from "#kernel/errors.js";

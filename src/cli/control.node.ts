@@ -12,7 +12,7 @@ const ANSWER_MS = 5000;
 export type ControlRequest =
   | { readonly command: "status" }
   | { readonly command: "forget"; readonly device: string }
-  | { readonly command: "pair"; readonly seconds: number; readonly method?: WayName };
+  | { readonly command: "pair"; readonly seconds: number; readonly method?: WayName; readonly insist?: boolean };
 
 export type ControlAnswer =
   | { readonly ok: true; readonly value: unknown }

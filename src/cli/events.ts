@@ -50,6 +50,10 @@ export type CliEvent =
       /** What was typed before cannot be such letters. */
       readonly again: boolean;
     }
+  /** A question: letters all the same, although ten tries in a row have failed? */
+  | { readonly event: "insist-wanted" }
+  /** The PC takes this try only in so many seconds, because of earlier failures. */
+  | { readonly event: "pairing-wait"; readonly seconds: number }
   | { readonly event: "pairing-failed"; readonly id: string; readonly peer: string; readonly code: string }
   | { readonly event: "paired"; readonly device: string; readonly name: string }
   | {

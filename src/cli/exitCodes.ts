@@ -40,6 +40,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   DIGITS_REFUSED: EXIT.refused,
   WRONG_CODE: EXIT.refused,
   TOO_MANY_TRIES: EXIT.locked,
+  INSIST_NEEDED: EXIT.locked,
   POSSIBLE_ATTACK: EXIT.identityChanged,
   LINK_USED_TWICE: EXIT.identityChanged,
   IDENTITY_CHANGED: EXIT.identityChanged,

@@ -27,7 +27,7 @@ export async function openAlone(context: Context, seconds: number, method: WayNa
   const where = addresses.length > 0 ? ` (${addresses.join(", ")})` : "";
   screen.say(`This device is "${name}" on UDP ${port}${where}`);
   try {
-    pairing.open(seconds, method);
+    await pairing.openAsking(seconds, method);
     await untilPaired(server, pairing, context);
     return EXIT.ok;
   } finally {
@@ -61,6 +61,11 @@ async function untilPaired(server: Server, pairing: PairingScreen, { screen, sig
 function closedError(reason: string): HandfastError {
   if (reason === "tooManyTries") return new PairingError("TOO_MANY_TRIES");
   if (reason === "linkUsedTwice") return new PairingError("LINK_USED_TWICE");
+  if (reason === "slept" || reason === "networkChanged")
+    return new HandfastError(
+      "WINDOW_CLOSED",
+      "This device has slept or is on another network, so pairing was closed. Open it again: handfast pair --open, with --code or --qr if that was the way.",
+    );
   return new HandfastError(
     "TIMED_OUT",
     "Nobody has paired in time. Open it again: handfast pair --open, with --code or --qr if that was the way.",

@@ -5,6 +5,7 @@ import { askRunning } from "./control.node.js";
 import { WINDOW_SECONDS } from "./defaults.js";
 import { EXIT } from "./exitCodes.js";
 import type { Wish } from "./findPc.node.js";
+import { insisting } from "./insisting.node.js";
 import { openAlone } from "./openAlone.node.js";
 import { pairWithPc } from "./pairing.node.js";
 import { WAY_TITLES, type WayName, type WayToShow, wayToShow } from "./pairingWay.js";
@@ -20,9 +21,12 @@ export async function pair(context: Context, options: PairOptions): Promise<numb
   const { screen, state, signal } = context;
   const { open: seconds = WINDOW_SECONDS, qr = false, link } = options;
   const method = wayToShow(options);
-  const answer = link === undefined ? await askRunning(state, { command: "pair", seconds, method }) : undefined;
-  if (answer) {
-    granted(answer);
+  const beside = async (insist: boolean): Promise<boolean> => {
+    const answer = await askRunning(state, { command: "pair", seconds, method, insist });
+    if (answer) granted(answer);
+    return answer !== undefined;
+  };
+  if (link === undefined && (await insisting(context, beside))) {
     screen.event({ event: "pairing-open", seconds, method });
     screen.result(
       `The running share is open to pairing for ${seconds} s; the way: ${WAY_TITLES[method]}. ${APPEARS[method]} there.`,

@@ -5,6 +5,7 @@ import { readLink, type WayToEnter, wayToEnter } from "./clientWay.node.js";
 import type { Context } from "./context.node.js";
 import { findPcToPair, type PcToPair, type Wish, windowClosed } from "./findPc.node.js";
 import { WAY_TITLES } from "./pairingWay.js";
+import type { Screen } from "./screen.node.js";
 import { printable } from "./words.js";
 
 /** Finds the PC, lets the person pair with it, stores the bond. The session that comes of it waits in `client.connect`. */
@@ -18,7 +19,11 @@ export async function pairWithPc(context: Context, client: Client, wish: Wish & 
   const question = AbortSignal.any([signal, over.signal]);
   try {
     const way = wayToEnter(context, { ...wish, link }, question);
-    const { bond, device } = await client.pair(target, { signal, ...way });
+    const { bond, device } = await client.pair(target, {
+      signal,
+      ...way,
+      onDelayed: (seconds) => sayDelay(screen, seconds),
+    });
     screen.event({ event: "paired", device, name: bond.name });
     screen.say(`Paired with "${printable(bond.name)}"`);
     return bond;
@@ -30,6 +35,11 @@ export async function pairWithPc(context: Context, client: Client, wish: Wish & 
   } finally {
     over.abort();
   }
+}
+
+function sayDelay(screen: Screen, seconds: number): void {
+  screen.event({ event: "pairing-wait", seconds });
+  screen.say(`Earlier tries failed, so the PC takes the next one in ${seconds} s. Waiting…`);
 }
 
 /** A link says where its PC is, unless the person knows better. */

@@ -3,6 +3,7 @@ import { Emitter } from "#kernel/emitter.js";
 import type { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
 import { UsageError } from "./exitCodes.js";
+import { insisting } from "./insisting.node.js";
 import { WAY_TITLES, type WayName } from "./pairingWay.js";
 import { askApproval, askDigits } from "./question.node.js";
 import { printable } from "./words.js";
@@ -62,13 +63,18 @@ export class PairingScreen extends Emitter<{ closed: readonly [string]; failed: 
     return this.#questions.size > 0;
   }
 
-  /** Throws UsageError when the letters or the link would land in a log. */
-  open(seconds: number, method: WayName): void {
+  /** The same, and asks this screen's person when ten tries in a row have failed. */
+  async openAsking(seconds: number, method: WayName): Promise<void> {
+    await insisting(this.#context, async (insist) => this.open(seconds, method, insist));
+  }
+
+  /** Throws UsageError when the letters or the link would land in a log, PairingError INSIST_NEEDED. */
+  open(seconds: number, method: WayName, insist = false): void {
     if (method !== "compare" && !this.#context.screen.mayShowSecrets)
       throw new UsageError(
         "Letters and links are shown on a terminal or to a program (--json), so that they land in no log; standard error is neither here. Compare digits instead, or start it in a terminal.",
       );
-    this.#server.openPairing({ seconds, method });
+    this.#server.openPairing({ seconds, method, insist });
   }
 
   close(): void {
@@ -129,4 +135,6 @@ const CLOSED: Readonly<Record<string, string>> = {
   time: "its time is over",
   tooManyTries: "too many tries failed",
   linkUsedTwice: "two devices used the same link, so somebody else has seen it",
+  slept: "this device has slept, and nobody may have been looking",
+  networkChanged: "this device is on another network",
 };

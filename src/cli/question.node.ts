@@ -63,6 +63,17 @@ export async function askLetters(
   return line;
 }
 
+/** Asks whether to show letters although ten tries in a row have failed. Only the whole word is a yes. */
+export async function askInsist(context: Context): Promise<boolean> {
+  context.screen.event({ event: "insist-wanted" });
+  const lines = [
+    "",
+    "Ten tries in a row failed. If those were not yours, somebody may be guessing the letters.",
+    "Type yes to show letters all the same: ",
+  ];
+  return (await ask(context, lines, context.signal))?.trim().toLowerCase() === "yes";
+}
+
 /** Asks for one of several by its number, from 1; undefined for anything else. Only where there is a terminal. */
 export async function askWhich(
   context: Context,

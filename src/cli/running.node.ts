@@ -15,7 +15,7 @@ export interface Running {
   isOnline(device: string): boolean;
   forget(bond: Bond): Promise<boolean>;
   /** Opens the pairing window; only a `share` has one. */
-  pair?(seconds: number, method: WayName): void;
+  pair?(seconds: number, method: WayName, insist: boolean): void;
   drops(): Drops;
 }
 
@@ -50,11 +50,11 @@ async function obey(running: Running, request: ControlRequest): Promise<unknown>
       return { device, name };
     }
     case "pair": {
-      const { seconds, method = "compare" } = request;
+      const { seconds, method = "compare", insist = false } = request;
       if (!isWayName(method)) throw new HandfastError("USAGE", "The running Handfast does not know this way to pair.");
       if (!running.pair)
         throw new HandfastError("STATE_IN_USE", `A join (process ${process.pid}) is using this state. Stop it first.`);
-      running.pair(seconds, method);
+      running.pair(seconds, method, insist === true);
       return { seconds, method };
     }
     default:

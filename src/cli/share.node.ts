@@ -63,7 +63,7 @@ class Share {
       const where = addresses.length > 0 ? ` (${addresses.join(", ")})` : "";
       screen.say(`Sharing ${disk.root} as "${name}" on UDP ${port}${where}`);
       for (const problem of server.networkProblems) screen.say(problem);
-      this.#openWindow(options);
+      await this.#openWindow(options);
       await this.#untilStopped();
       return EXIT.ok;
     } finally {
@@ -92,12 +92,12 @@ class Share {
       bonds: () => server.bonds().map((bond) => ({ device: server.deviceOf(bond), bond })),
       isOnline: (device) => this.#clients.has(device),
       forget: (bond) => server.forget(bond),
-      pair: (seconds, method) => this.#pairing.open(seconds, method),
+      pair: (seconds, method, insist) => this.#pairing.open(seconds, method, insist),
       drops: () => server.drops,
     };
   }
 
-  #openWindow({ pair, ...way }: ShareOptions): void {
+  async #openWindow({ pair, ...way }: ShareOptions): Promise<void> {
     const server = this.#server;
     const alone = server.bonds().length === 0;
     if (pair === undefined && alone && server.failedPairings >= MAX_FAILURES)
@@ -106,7 +106,7 @@ class Share {
         "Too many tries to pair have failed, so the pairing window stays closed. If those were yours, open it on purpose: handfast share <folder> --pair",
       );
     if (pair === undefined && !alone) return;
-    this.#pairing.open(pair ?? WINDOW_SECONDS, wayToShow(way));
+    await this.#pairing.openAsking(pair ?? WINDOW_SECONDS, wayToShow(way));
   }
 
   async #serve(peer: PeerSession, folder: FolderSync): Promise<void> {

@@ -6,6 +6,7 @@ import { Emitter } from "#kernel/emitter.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Address, Clock, DatagramSocket, RandomSource } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
+import type { HostChange } from "#pairing/responderEvents.js";
 import type { KnownPeer } from "#transport/acceptor.js";
 import { Endpoint } from "#transport/endpoint.js";
 import type { EndpointDrops, EndpointEvent } from "#transport/endpointTypes.js";
@@ -46,6 +47,8 @@ export interface PeerSession {
 interface ChannelEvents {
   /** A device has connected to us. */
   session: readonly [PeerSession];
+  /** This machine has slept, or is on another network. */
+  hostChanged: readonly [HostChange];
   error: readonly [HandfastError];
 }
 
@@ -87,7 +90,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     });
     this.#pump = new Pump(this.#endpoint, socket, clock, () => this.#progress());
     this.port.attach("transport", this.#pump);
-    this.#stopWatching = ports.watchHost?.(this.#endpoint, () => this.#pump.turn());
+    this.#stopWatching = this.#watchHost();
   }
 
   get drops(): EndpointDrops {
@@ -144,6 +147,23 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     this.#pump.turn();
     this.#pump.stop();
     await this.#ports.socket.close();
+  }
+
+  #watchHost(): (() => void) | undefined {
+    const endpoint = this.#endpoint;
+    return this.#ports.watchHost?.(
+      {
+        networkChanged: (now) => {
+          endpoint.networkChanged(now);
+          this.emit("hostChanged", "networkChanged");
+        },
+        resume: (now, hiddenMs) => {
+          endpoint.resume(now, hiddenMs);
+          this.emit("hostChanged", "slept");
+        },
+      },
+      () => this.#pump.turn(),
+    );
   }
 
   #deviceOf(bond: Bond): string {

@@ -13,7 +13,7 @@ import type { Host } from "./discoveryPort.js";
 import { type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
 import { lookFor } from "./lookFor.js";
 import { OWN_UPGRADES } from "./quantum.js";
-import { type PairingWay, runPairing } from "./runPairing.js";
+import { type PairingWay, type PairOptions, runPairing } from "./runPairing.js";
 import type { Drops, ServerOptions } from "./server.js";
 import { keyOf, parseAddress, type Target } from "./target.js";
 
@@ -81,7 +81,7 @@ export class Client implements AsyncDisposable {
    */
   async pair(
     target: Target,
-    options: PairingWay & { readonly signal?: AbortSignal },
+    options: PairingWay & PairOptions,
   ): Promise<{ readonly bond: Bond; readonly device: string }> {
     const { name, platform, service: appId } = this.#options;
     const irk = this.#ports.store.identity().irk.reveal();
@@ -89,8 +89,7 @@ export class Client implements AsyncDisposable {
     const identity = { staticPublic, irk, name, platform, appId, upgrades: OWN_UPGRADES };
     const [first, ...others] = target.addresses;
     if (!first) throw new NotReachableError();
-    const { signal, ...way } = options;
-    const attempt = { identity, to: [first, ...others] as const, way, signal };
+    const attempt = { identity, to: [first, ...others] as const, way: options, options };
     return this.#firstSession(await runPairing(this.#ports, this.#channel.port, attempt));
   }
 

@@ -3,7 +3,7 @@ import type { Client } from "./client.js";
 import type { Discovered } from "./discovered.js";
 import { NodeSession } from "./nodeSession.node.js";
 import { type OpenOptions, createClient as open } from "./open.node.js";
-import type { PairingWay } from "./runPairing.js";
+import type { PairingWay, PairOptions } from "./runPairing.js";
 import type { Target } from "./target.js";
 
 /** The device of an application on Node that finds the PC and connects. */
@@ -43,7 +43,7 @@ export class NodeClient implements AsyncDisposable {
    * Pairs with the PC at `target`, in the way that the person chose on both: `compare` asks whether the digits are the same and `false`
    * ends it on both sides, `enterCode` asks for the letters, `link` is what the PC shows, `secret` what both were given. Throws PairingError.
    */
-  async pair(target: Target, options: PairingWay & { readonly signal?: AbortSignal }): Promise<Bond> {
+  async pair(target: Target, options: PairingWay & PairOptions): Promise<Bond> {
     return (await this.#client.pair(target, options)).bond;
   }
 

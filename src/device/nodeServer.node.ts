@@ -60,7 +60,8 @@ export class NodeServer extends Emitter<NodeServerEvents> implements AsyncDispos
 
   /**
    * Lets strangers try to pair, in one way (`compare` unless said otherwise): for two minutes and three failures, unless said otherwise.
-   * Closed by default. Throws RangeError for a secret that has not 16 to 64 bytes.
+   * Closed by default. Throws RangeError for a secret that has not 16 to 64 bytes, PairingError INSIST_NEEDED for
+   * `code` after ten failures in a row, unless the person was told and `insist` is set.
    */
   openPairing(options: OpenPairing = {}): { close: () => void } {
     return this.#server.openPairing(options);

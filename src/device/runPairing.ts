@@ -25,6 +25,12 @@ export type PairingWay =
   | { readonly link: string }
   | { readonly secret: Uint8Array };
 
+export interface PairOptions {
+  readonly signal?: AbortSignal;
+  /** Tries before this one have failed, so the PC takes ours only in so many seconds, 60 at most. Pairing goes on by itself. */
+  readonly onDelayed?: (seconds: number) => void;
+}
+
 /** One attempt of the initiator on the shared port. The bond is stored, provisional, when this resolves. Throws PairingError. */
 export async function runPairing(
   ports: DevicePorts,
@@ -34,11 +40,12 @@ export async function runPairing(
     /** The first that answers counts. */
     readonly to: readonly [Address, ...Address[]];
     readonly way: PairingWay;
-    readonly signal?: AbortSignal | undefined;
+    readonly options: PairOptions;
   },
 ): Promise<PairedPeer> {
   const { crypto, random, clock, socket } = ports;
-  const { identity, to, way, signal } = attempt;
+  const { identity, to, way, options } = attempt;
+  const { signal } = options;
   signal?.throwIfAborted();
   const initiator = new PairingInitiator({ crypto, random, identity, to, now: clock.now(), method: methodOf(way) });
   let resolve: (peer: PairedPeer) => void = () => {};
@@ -51,6 +58,7 @@ export async function runPairing(
     for (let event = initiator.nextEvent(); event; event = initiator.nextEvent()) {
       if (event.type === "failed") reject(event.error);
       else if (event.type === "done") resolve(event.peer);
+      else if (event.type === "delayed") options.onDelayed?.(event.seconds);
       else void answer(ports, initiator, event, way).then(() => pump.turn());
     }
   });

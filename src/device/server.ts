@@ -6,6 +6,7 @@ import type { PairedPeer } from "#pairing/exchange.js";
 import type { ResponderMethod } from "#pairing/invitation.js";
 import type { PairingError } from "#pairing/reasons.js";
 import { PairingResponder, type ResponderEvent } from "#pairing/responder.js";
+import type { HostChange } from "#pairing/responderEvents.js";
 import type { Question as PairingQuestion } from "#pairing/responderStates.js";
 import { bondFrom, deviceIdOf, dropStale, forgetDevice } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
@@ -31,6 +32,8 @@ export interface OpenPairing {
   readonly attempts?: number;
   readonly method?: "compare" | "code" | "link";
   readonly secret?: Uint8Array;
+  /** The person was told that ten tries in a row have failed, and wants letters all the same. */
+  readonly insist?: boolean;
 }
 
 export interface ServerEvents {
@@ -90,6 +93,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     this.#pairing = new Pump(this.#responder, socket, clock, () => this.#progress());
     this.#channel.port.attach("pairing", this.#pairing);
     this.#channel.on("session", (peer) => this.#onSession(peer));
+    this.#channel.on("hostChanged", (change) => this.#closePairing(change));
     this.#channel.on("error", (error) => this.emit("error", error));
     this.#advertisement = ports.discovery.advertise({ port: socket.port, irk, name, service });
     this.#dropStale();
@@ -134,7 +138,8 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   /**
    * Lets strangers try to pair, in one way: for two minutes and three failures, unless said otherwise.
    * `compare` (the default) asks in `pairing`; `code` and `link` show something first and ask in `pairingApproval`;
-   * `secret`, 16 to 64 random bytes that the client was given too, asks nobody. Throws RangeError for any other secret.
+   * `secret`, 16 to 64 random bytes that the client was given too, asks nobody. Throws RangeError for any other secret,
+   * PairingError INSIST_NEEDED for `code` after ten failures in a row (`failedPairings`) without `insist`.
    */
   openPairing(options: OpenPairing = {}): { close: () => void } {
     const { secret, method: kind = "compare", ...limits } = options;
@@ -147,8 +152,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   }
 
   closePairing(): void {
-    this.#responder.closeWindow(this.#ports.clock.now());
-    this.#pairing.turn();
+    this.#closePairing("closed");
   }
 
   /** Drops the bond and ends the device's sessions at once. False when there is no such bond. */
@@ -185,6 +189,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     await this.#channel.close();
     await this.#ports.discovery.close();
     await this.#ports.store.close();
+  }
+
+  #closePairing(reason: "closed" | HostChange): void {
+    this.#responder.closeWindow(this.#ports.clock.now(), reason);
+    this.#pairing.turn();
   }
 
   #onSession(peer: PeerSession): void {

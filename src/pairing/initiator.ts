@@ -61,6 +61,7 @@ export class PairingInitiator implements Machine {
   #seq: number = STEP.hello;
   #state: InitiatorState;
   #aborted: { readonly reason: number; readonly at: Instant } | undefined;
+  #toldDelay = false;
   dropped = 0;
 
   constructor(options: PairingInitiatorOptions) {
@@ -201,7 +202,7 @@ export class PairingInitiator implements Machine {
 
   #apply(outcome: InitiatorOutcome, now: Instant): void {
     if ("refuse" in outcome) return this.#abort(outcome.refuse);
-    if ("wait" in outcome) return this.#request.slowDown(now);
+    if ("wait" in outcome) return this.#wait(outcome.delayed, now);
     this.#enter(outcome.to);
     if (outcome.request) {
       this.#seq = outcome.request.seq;
@@ -209,6 +210,14 @@ export class PairingInitiator implements Machine {
     }
     if (outcome.event) this.#events.push(outcome.event);
     if (!this.#running) this.#request.stop();
+  }
+
+  #wait(delayed: number | undefined, now: Instant): void {
+    if (delayed !== undefined && !this.#toldDelay) {
+      this.#toldDelay = true;
+      this.#events.push({ type: "delayed", seconds: delayed });
+    }
+    this.#request.slowDown(now);
   }
 
   /** Not at once: a live responder answers the same request again, with ABORT or with what we wait for. */

@@ -137,6 +137,15 @@ export function onWait(): InitiatorOutcome {
   return { wait: true };
 }
 
+/** To START: the window takes no attempt yet. */
+export function onDelayed(
+  _context: InitiatorContext,
+  _state: InitiatorStateOf<"started">,
+  { secondsLeft }: MessageOf<"WAIT">,
+): InitiatorOutcome {
+  return { wait: true, delayed: secondsLeft };
+}
+
 function opened({ crypto }: InitiatorContext, keys: PairingKeys, sealed: Uint8Array): Identification | undefined {
   try {
     return openIdentity(crypto, keys, "hf1 ri", sealed);

@@ -16,6 +16,8 @@ export type InitiatorEvent =
     }
   /** The person shall type the letters of the other screen: `enterCode`. */
   | { readonly type: "code"; readonly id: string; readonly peerName: string; readonly peerPlatform: string }
+  /** Tries before this one have failed, so the PC takes ours only in so many seconds; it goes on by itself. Once an attempt. */
+  | { readonly type: "delayed"; readonly seconds: number }
   /** Our person is done; the other one is not yet. */
   | { readonly type: "waitingForPeer" }
   /** Store the bond, then call `bondStored` or `bondFailed`. */
@@ -93,6 +95,6 @@ export type InitiatorOutcome =
       readonly poll?: boolean;
       readonly event?: InitiatorEvent;
     }
-  /** The other side has heard and needs time. */
-  | { readonly wait: true }
+  /** The other side has heard and needs time; `delayed`: seconds, because of earlier failures. */
+  | { readonly wait: true; readonly delayed?: number }
   | { readonly refuse: number };

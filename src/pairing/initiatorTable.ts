@@ -2,7 +2,7 @@ import type { Instant } from "#kernel/ports.js";
 import { afterOfferNumeric, onReveal } from "./initiatorNumeric.js";
 import { afterOfferOutOfBand, onExchanged } from "./initiatorOutOfBand.js";
 import { afterOfferPasskey, onCommitted, onOpened } from "./initiatorPasskey.js";
-import { checkOffer, onChecked, onIdentified, onRetry, onWait } from "./initiatorShared.js";
+import { checkOffer, onChecked, onDelayed, onIdentified, onRetry, onWait } from "./initiatorShared.js";
 import type { InitiatorContext, InitiatorOutcome, InitiatorState, InitiatorStateOf } from "./initiatorStates.js";
 import { type Message, type MessageOf, nameOf, type TypeName } from "./messages.js";
 import { MODEL } from "./models.js";
@@ -20,7 +20,7 @@ type Row<State> = { readonly [Name in TypeName]?: Handler<State, Name> };
 /** The table of PROTOCOL.md §3: what is not in it is dropped. ABORT ends every state but the last two and is not listed. */
 const TABLE: { readonly [Name in InitiatorState["name"]]: Row<InitiatorStateOf<Name>> } = {
   hello: { RETRY: onRetry },
-  started: { OFFER: onOffer, WAIT: onWait },
+  started: { OFFER: onOffer, WAIT: onDelayed },
   nonce: { REVEAL: onReveal },
   comparing: { WAIT: onWait },
   typing: { WAIT: onWait },

@@ -30,6 +30,7 @@ export type PairingCode =
   | "PAIRING_NOT_ANSWERED"
   | "PAIRING_BUSY"
   | "TOO_MANY_TRIES"
+  | "INSIST_NEEDED"
   | "INCOMPATIBLE"
   | "OTHER_METHOD"
   | "OTHER_APPLICATION"
@@ -50,6 +51,8 @@ const MESSAGES: Record<PairingCode, string> = {
     "The PC does not answer to pairing. Open its pairing window (`handfast share <folder> --pair`) and check that both are on the same network.",
   PAIRING_BUSY: "The PC is pairing with another device right now. Try again in a minute.",
   TOO_MANY_TRIES: "Too many tries failed, so the PC has closed its pairing window. Open it again there, then retry.",
+  INSIST_NEEDED:
+    "Ten tries to pair have failed in a row: somebody may be guessing the letters. Nothing was opened. If those tries were yours, say so and open it again; comparing digits or a link work as before.",
   INCOMPATIBLE: "The two devices speak different versions of Handfast. Update the older one.",
   OTHER_METHOD:
     "The other device was told to pair in another way. Choose the same one on both: compare digits, type letters, or scan a code.",

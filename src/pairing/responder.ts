@@ -2,14 +2,21 @@ import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import { WireError } from "#kernel/errors.js";
 import { type Address, type Instant, type Machine, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { requireOwnFeatures } from "./features.js";
-import { Invitation, type InvitationEvent, type ResponderMethod } from "./invitation.js";
+import { Invitation, type InvitationEvent } from "./invitation.js";
 import { decodeMessage, type Message, TYPE } from "./messages.js";
 import { USER_MS } from "./models.js";
 import { Outbox } from "./outbox.js";
 import { requireSecret } from "./outOfBand.js";
-import { errorForReason, REASON } from "./reasons.js";
+import { errorForReason, PairingError, REASON } from "./reasons.js";
 import { ResponderDoor } from "./responderDoor.js";
-import type { CloseReason, PairingResponderOptions, ResponderDrops, ResponderEvent } from "./responderEvents.js";
+import type {
+  CloseReason,
+  HostChange,
+  PairingResponderOptions,
+  ResponderDrops,
+  ResponderEvent,
+  WindowOptions,
+} from "./responderEvents.js";
 import { ResponderSession } from "./responderSession.js";
 import { expiryOf, ResponderSessions } from "./responderSessions.js";
 import { onYes } from "./responderShared.js";
@@ -54,17 +61,24 @@ export class PairingResponder implements Machine {
     return this.#sessions.get(id)?.state.name;
   }
 
-  /** Lets strangers try, for a time and for so many failures. Only a person's local action calls this. Throws RangeError for a poor secret, no time or no attempt. */
-  openWindow(
-    options: { readonly seconds?: number; readonly attempts?: number; readonly method?: ResponderMethod },
-    now: Instant,
-  ): void {
+  /**
+   * Lets strangers try, for a time and for so many failures. Only a person's local action calls this. Throws RangeError for a poor secret,
+   * no time or no attempt; PairingError INSIST_NEEDED for letters after ten failures in a row, unless the person insists.
+   */
+  openWindow(options: WindowOptions, now: Instant): void {
     const { crypto, random } = this.#options;
-    const { seconds = WINDOW_SECONDS, attempts = WINDOW_ATTEMPTS, method = { kind: "compare" } } = options;
+    const {
+      seconds = WINDOW_SECONDS,
+      attempts = WINDOW_ATTEMPTS,
+      method = { kind: "compare" },
+      insist = false,
+    } = options;
     if (!(seconds > 0 && attempts >= 1)) throw new RangeError("pairing: a window has a time and at least one attempt");
     if (method.kind === "secret") requireSecret(method.secret);
+    const trusted = method.kind === "code" && !insist ? this.#window.untilInsisting : attempts;
+    if (trusted === 0) throw new PairingError("INSIST_NEEDED");
     this.closeWindow(now);
-    const counters = this.#window.open(seconds, attempts, now);
+    const counters = this.#window.open(seconds, Math.min(attempts, trusted), now);
     this.#door.keyPairs.next();
     this.#invitation = new Invitation(crypto, random, method);
     this.#events.push({ type: "persistAttempts", attempts: counters });
@@ -72,9 +86,9 @@ export class PairingResponder implements Machine {
     this.#show(this.#invitation.renew());
   }
 
-  /** The person closes it, which also ends an attempt under way. A window that time closes lets it finish. */
-  closeWindow(now: Instant): void {
-    this.#close("closed");
+  /** The person closes it, or the machine is no longer where its person opened it. Both also end an attempt under way; a window that time closes lets it finish. */
+  closeWindow(now: Instant, reason: "closed" | HostChange = "closed"): void {
+    this.#close(reason);
     const session = this.#sessions.active();
     if (session && session.state.name !== "storing") this.#end(session, REASON.WITHDRAWN, now, true);
   }

@@ -1,7 +1,7 @@
 import type { Crypto } from "#crypto/crypto.js";
 import type { RandomSource } from "#kernel/ports.js";
 import type { PairedPeer, PairingIdentity } from "./exchange.js";
-import type { InvitationEvent, MethodKind } from "./invitation.js";
+import type { InvitationEvent, MethodKind, ResponderMethod } from "./invitation.js";
 import type { PairingError } from "./reasons.js";
 import type { SessionEvent } from "./responderStates.js";
 import type { PairingAttempts } from "./window.js";
@@ -13,7 +13,18 @@ export interface PairingResponderOptions {
   readonly attempts: PairingAttempts;
 }
 
-export type CloseReason = "time" | "success" | "tooManyTries" | "closed" | "linkUsedTwice";
+export interface WindowOptions {
+  readonly seconds?: number;
+  /** Failures that close it. */
+  readonly attempts?: number;
+  readonly method?: ResponderMethod;
+  /** The person knows that ten tries in a row have failed, and wants to show letters all the same. */
+  readonly insist?: boolean;
+}
+
+/** What happens to the PC's machine while strangers may try: PROTOCOL.md §7. */
+export type HostChange = "slept" | "networkChanged";
+export type CloseReason = "time" | "success" | "tooManyTries" | "closed" | "linkUsedTwice" | HostChange;
 
 export type ResponderEvent =
   | { readonly type: "windowOpened"; readonly seconds: number; readonly method: MethodKind }

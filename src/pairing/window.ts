@@ -5,6 +5,8 @@ export const WINDOW_ATTEMPTS = 3;
 const LOCK_MS = 60_000;
 const MAX_DELAY_EXPONENT = 6;
 const MAX_DELAY_S = 60;
+/** So many failures in a row, and letters are shown again only to a person who insists. */
+const INSIST_AFTER = 10;
 
 /** Counters that a restart must not reset. Failures since the last success, windows ever opened. */
 export interface PairingAttempts {
@@ -34,6 +36,11 @@ export class PairingWindow {
 
   get deadline(): Instant | undefined {
     return this.isOpen ? this.#openUntil : undefined;
+  }
+
+  /** Failures that are left before a person has to insist. */
+  get untilInsisting(): number {
+    return Math.max(0, INSIST_AFTER - this.#attempts.failures);
   }
 
   /** Opens, or opens anew. Returns the counters to store. */

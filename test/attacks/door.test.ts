@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
 import { REASON } from "#pairing/reasons.js";
+import { advertiserOnBench } from "../discovery/bench.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { PC, PHONE } from "../support/pairing.js";
 import { EVE, type Seen } from "./attacker.js";
@@ -114,6 +115,32 @@ test("row 30: a replayed corpus meets silence: nobody can find out who is here b
   assert.equal(
     Object.values(drops).reduce((sum: number, each: number) => sum + each, 0),
     sent,
+  );
+});
+
+test("row 30: no label that a device announces comes back, over a day and fifty starts; without a window no name shows", () => {
+  const seen = new Map<string, number>();
+  for (let start = 1; start <= 50; start++) {
+    // Every fifth has its window open for a while.
+    const bench = advertiserOnBench(start);
+    const opens = start % 5 === 0;
+    let last = "";
+    for (let quarter = 0; quarter < (start === 1 ? 96 : 3); quarter++) {
+      if (opens && quarter === 1) bench.machine.setPairing(true, bench.now);
+      if (opens && quarter === 2) bench.machine.setPairing(false, bench.now);
+      const text = JSON.stringify(bench.advance(15 * 60_000), (_, value: unknown) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : value,
+      );
+      if (!opens) assert.ok(!text.includes("Ana") && !text.includes("notes"), "the name shows");
+      const { instance, host } = bench.machine.labels;
+      if (instance !== last) for (const label of [instance, host]) seen.set(label, (seen.get(label) ?? 0) + 1);
+      last = instance;
+    }
+  }
+  assert.ok(seen.size > 2 * (96 + 49), `${seen.size}`);
+  assert.ok(
+    [...seen.values()].every((times) => times === 1),
+    "a label was used again",
   );
 });
 

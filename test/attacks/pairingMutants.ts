@@ -50,6 +50,12 @@ const liveAtInit: Edit = {
     'this.#goLive(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), undefined);',
 };
 
+const noExchange: Edit = {
+  file: "src/device/prove.js",
+  find: "needsExchange(moved) ? await exchange(ports, handshake, moved) : moved",
+  replace: "moved",
+};
+
 export const twins: readonly Twin[] = [
   {
     id: "no-commitment",
@@ -169,6 +175,12 @@ export const twins: readonly Twin[] = [
     edits: [edit("initiatorOutOfBand")(" || !fitsLink(crypto, outOfBand, offered.publicB)", "")],
   },
   {
+    id: "link-for-two",
+    without: "the end of both who know one link",
+    story: ["lettersAndLinks", "photographTheLink"],
+    edits: [responder('holder && session.context.outOfBand?.kind === "link"', "false")],
+  },
+  {
     id: "transcript-without-m1",
     without: "START in the transcript",
     story: ["betweenTheScreens", "negateStartedKey"],
@@ -184,6 +196,12 @@ export const twins: readonly Twin[] = [
     id: "features-unbound",
     without: "the features in transcript and addresses",
     story: ["betweenTheScreens", "editPlatform"],
+    edits: [transcriptWithout(1), bareAddresses],
+  },
+  {
+    id: "upgrades-unbound",
+    without: "the promise of ML-KEM in transcript and addresses",
+    story: ["betweenTheScreens", "stripUpgrade"],
     edits: [transcriptWithout(1), bareAddresses],
   },
   {
@@ -285,17 +303,19 @@ export const twins: readonly Twin[] = [
     edits: [liveAtInit],
   },
   {
+    id: "exchange-optional",
+    without: "waiting for the ML-KEM exchange that both promised",
+    story: ["comingBack", "dropTheExchange"],
+    edits: [noExchange],
+  },
+  {
     id: "provisional-authorises",
     without: "the proof by the channel before a bond counts",
     story: ["comingBack", "useProvisionalBond"],
     edits: [
       liveAtInit,
       // Where the first session begins with a further exchange, that stands in the way as well.
-      {
-        file: "src/device/prove.js",
-        find: "needsExchange(moved) ? await exchange(ports, handshake, moved) : moved",
-        replace: "moved",
-      },
+      noExchange,
     ],
   },
   {

@@ -8,6 +8,7 @@ import type { Discovery, Host } from "#device/discoveryPort.js";
 import { Server } from "#device/server.js";
 import { makeTag } from "#discovery/tag.js";
 import type { Address } from "#kernel/ports.js";
+import type { HostChange } from "#pairing/responderEvents.js";
 import { SimulatedNetwork } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { VirtualClock } from "../simulation/virtualClock.js";
@@ -26,6 +27,8 @@ export class DeviceWorld {
   readonly sessions: PeerSession[] = [];
   /** The laptop's system says that its network is another. */
   changeNetwork: () => void = () => {};
+  /** The PC's system says the same, or that it has slept. */
+  changePc: (change: HostChange) => void = () => {};
   readonly #random: SeededRandom;
   readonly #listeners = new Set<(host: Host) => void>();
 
@@ -95,11 +98,13 @@ export class DeviceWorld {
       ...{ clock, store, discovery, crypto: nativeCrypto, random: this.#random.bytes },
       socket: this.network.socket(at),
       watchHost: (listener, after) => {
-        if (at.host === LAPTOP.host)
-          this.changeNetwork = () => {
-            listener.networkChanged(clock.now());
-            after();
-          };
+        const change = (what: HostChange): void => {
+          if (what === "slept") listener.resume(clock.now(), 3_600_000);
+          else listener.networkChanged(clock.now());
+          after();
+        };
+        if (at.host === LAPTOP.host) this.changeNetwork = () => change("networkChanged");
+        else this.changePc = change;
         return () => {};
       },
     };

@@ -163,6 +163,14 @@ export function editPlatform(seed: number): Outcome {
   return { ...outcome, succeeded: outcome.succeeded && stage.world.phone?.bonds[0]?.platform === "evil" };
 }
 
+/** The PC's promise to protect the bond against later quantum computers is taken out on the way. */
+export function stripUpgrade(seed: number): Outcome {
+  const stage = new Stage({ seed, upgrades: [1, 1] });
+  stage.wire.rewrite(TYPE.OFFER, (offer) => ({ ...offer, features: withFeature(offer.features, 7, 0) }));
+  const outcome = bothBonded(stage);
+  return { ...outcome, succeeded: outcome.succeeded && stage.world.phone?.bonds[0]?.upgrades === 0 };
+}
+
 /** The PC offers a way of pairing that nobody at the phone asked for. */
 export function otherModel(seed: number): Outcome {
   const stage = new Stage({ seed });

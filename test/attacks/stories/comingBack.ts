@@ -35,6 +35,19 @@ export async function useProvisionalBond(seed: number): Promise<Outcome> {
   return { succeeded, why: `PC: ${states.join()}, ${stage.accepted.length} sessions` };
 }
 
+/** The packets of the first session that could hold a key or a ciphertext of ML-KEM never arrive: who recorded the pairing could wait for a quantum computer. */
+export async function dropTheExchange(seed: number): Promise<Outcome> {
+  const stage = new DeviceStage({ seed });
+  stage.wire.intercept((seen) => (isData(seen) && seen.bytes.length > 1000 ? "drop" : undefined));
+  const end = await stage.pair();
+  await stage.wait(20_000);
+  const kept = stage.phoneStore.bonds().map(({ postQuantum }) => postQuantum);
+  return {
+    succeeded: stage.accepted.length > 0,
+    why: `${end}, ${stage.accepted.length} sessions, bonds: ${kept.join()}`,
+  };
+}
+
 /** A bonded phone pairs again and the attacker cuts the wire at `cut`; afterwards the old bond must still work. */
 export async function breakRepairing(seed: number, cut: number = TYPE.IDENTIFIED): Promise<Outcome> {
   const stage = new DeviceStage({ seed });

@@ -101,6 +101,19 @@ export function answerTheLink(seed: number): Outcome {
   return { succeeded: checks > 0, why: `${endOf(phone)}, Ea made with the link's secret left ${checks} times` };
 }
 
+/**
+ * Somebody has photographed the link and comes first, under the phone's name; the phone that was meant comes right after.
+ * The PC's person sees the name that they expect, and says yes.
+ */
+export function photographTheLink(seed: number): Outcome {
+  const stage = new Stage({ seed, method: { kind: "link", addresses: [PC] } });
+  const thief = stage.world.start(EVE);
+  stage.waitFor(() => stage.world.pcEvents.some(({ type }) => type === "approve"), 5000);
+  const phone = stage.world.start();
+  stage.wait(30_000);
+  return { succeeded: thief.bonds.length > 0, why: `thief: ${endOf(thief)}, phone: ${endOf(phone)}` };
+}
+
 /** Eight attackers guess letters at the same time. How many guesses does one window give away? */
 export function guessInParallel(seed: number): Outcome {
   const stage = new Stage({ seed, ...CODE });
