@@ -1,14 +1,20 @@
-import { constants, type Stats } from "node:fs";
-import { lstat, open } from "node:fs/promises";
+import { closeSync, constants, fsync, lstatSync, openSync, type Stats } from "node:fs";
+import { promisify } from "node:util";
 import { type FileStat, FolderError } from "./folder.js";
 
 /** What `lstat` says, or undefined when nothing is there. */
-export async function look(path: string): Promise<Stats | undefined> {
-  return await lstat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+export function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw error;
-  });
+  }
 }
+
+/** What was written to the open file is durable. */
+export const syncFile: (descriptor: number) => Promise<void> = promisify(fsync);
 
 export function statOf({ size, mtimeMs, ctimeMs, ino, mode }: Stats): FileStat {
   const executable = process.platform === "win32" ? undefined : (mode & 0o100) !== 0;
@@ -16,7 +22,7 @@ export function statOf({ size, mtimeMs, ctimeMs, ino, mode }: Stats): FileStat {
 }
 
 /** Runs `work`; a full disk becomes the error that pauses. */
-export async function withDisk<T>(root: string, work: () => Promise<T>): Promise<T> {
+export async function withDisk<T>(root: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -57,7 +63,12 @@ function startSync(path: string): Promise<void> {
 
 /** Not every system can open a directory; those that cannot need it less. */
 async function syncNow(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY).catch(() => undefined);
-  await handle?.sync().catch(() => {});
-  await handle?.close().catch(() => {});
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, constants.O_RDONLY);
+  } catch {
+    return;
+  }
+  await syncFile(descriptor).catch(() => {});
+  closeSync(descriptor);
 }

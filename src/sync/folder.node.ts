@@ -1,5 +1,5 @@
-import { constants } from "node:fs";
-import { access, mkdir, open, opendir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
+import { constants, openSync } from "node:fs";
+import { access, mkdir, opendir, readdir, rename, rm, rmdir, stat, statfs } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { diskFull, look, statOf, syncDirectory, withDisk } from "./disk.node.js";
 import { DiskReader } from "./diskReader.node.js";
@@ -8,6 +8,7 @@ import { IncomingFile } from "./incomingFile.node.js";
 import { isRelativePath, OWN_FOLDER, parseRelativePath, type RelativePath } from "./relativePath.js";
 import { inTheWay, SafePaths, unsafe, vanished } from "./safePath.node.js";
 import { moveToTrash, removeEmptyParents } from "./trash.node.js";
+import { Turns } from "./turns.node.js";
 
 /** Files larger than this are not begun when the disk has no room for them. */
 const LARGE = 1024 * 1024;
@@ -19,6 +20,7 @@ export class DiskFolder implements Folder {
   readonly ignoresCase: boolean;
   readonly #writable: boolean;
   readonly #paths: SafePaths;
+  readonly #turns: Turns = new Turns();
 
   private constructor(root: string, writable: boolean, ignoresCase: boolean) {
     this.root = root;
@@ -48,7 +50,7 @@ export class DiskFolder implements Folder {
       // What a crash left behind.
       await rm(join(root, OWN_FOLDER, "tmp"), { recursive: true, force: true });
     }
-    return new DiskFolder(root, options.writable, await ignoresCase(root));
+    return new DiskFolder(root, options.writable, ignoresCase(root));
   }
 
   async *scan(onSkipped: (skipped: Skipped) => void): AsyncGenerator<FoundFile> {
@@ -56,7 +58,8 @@ export class DiskFolder implements Folder {
   }
 
   async stat(path: RelativePath): Promise<FileStat | undefined> {
-    const found = await this.#paths.look(path);
+    await this.#turns.next();
+    const found = this.#paths.look(path);
     return found?.isFile() ? statOf(found) : undefined;
   }
 
@@ -70,18 +73,22 @@ export class DiskFolder implements Folder {
   }
 
   async open(path: RelativePath): Promise<DiskReader | undefined> {
-    if (!(await this.#paths.look(path))?.isFile()) return undefined;
-    const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
-    const handle = await open(this.#paths.absolute(path), flags).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ELOOP") return undefined;
+    await this.#turns.next();
+    if (!this.#paths.look(path)?.isFile()) return undefined;
+    try {
+      const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0);
+      return new DiskReader(openSync(this.#paths.absolute(path), flags));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT" || code === "ELOOP") return undefined;
       throw error;
-    });
-    return handle && new DiskReader(handle);
+    }
   }
 
   async receive(path: RelativePath, size: number): Promise<Incoming> {
+    await this.#turns.next();
     await this.#paths.makeParents(path);
-    const found = await look(this.#paths.absolute(path));
+    const found = look(this.#paths.absolute(path));
     if (found?.isDirectory())
       await rmdir(this.#paths.absolute(path)).catch(() => {
         throw inTheWay(path, path);
@@ -95,7 +102,7 @@ export class DiskFolder implements Folder {
   }
 
   async trash(path: RelativePath): Promise<void> {
-    const found = await this.#paths.look(path);
+    const found = this.#paths.look(path);
     if (!found) return;
     if (!found.isFile()) throw unsafe(path);
     await withDisk(this.root, () => moveToTrash(this.root, path));
@@ -104,7 +111,7 @@ export class DiskFolder implements Folder {
   }
 
   async isOurs(): Promise<boolean> {
-    return (await look(join(this.root, OWN_FOLDER)))?.isDirectory() ?? false;
+    return look(join(this.root, OWN_FOLDER))?.isDirectory() ?? false;
   }
 
   async claim(): Promise<void> {
@@ -113,7 +120,7 @@ export class DiskFolder implements Folder {
 
   async rename(from: RelativePath, to: RelativePath): Promise<void> {
     await this.#paths.makeParents(to);
-    if (await look(this.#paths.absolute(to))) throw inTheWay(to, to);
+    if (look(this.#paths.absolute(to))) throw inTheWay(to, to);
     await rename(this.#paths.absolute(from), this.#paths.absolute(to));
     await syncDirectory(join(this.#paths.absolute(to), ".."));
   }
@@ -143,8 +150,9 @@ export class DiskFolder implements Folder {
   }
 
   async *#found(path: RelativePath, onSkipped: (skipped: Skipped) => void): AsyncGenerator<FoundFile> {
+    await this.#turns.next();
     try {
-      const found = await look(this.#paths.absolute(path));
+      const found = look(this.#paths.absolute(path));
       if (found?.isFile()) yield { path, stat: statOf(found) };
     } catch (error) {
       onSkipped({ path, reason: `cannot be read (${(error as NodeJS.ErrnoException).code ?? "error"})` });
@@ -153,10 +161,13 @@ export class DiskFolder implements Folder {
 }
 
 /** Asks the disk by looking for something that is there under another spelling. */
-async function ignoresCase(root: string): Promise<boolean> {
-  if (!(await look(join(root, OWN_FOLDER)).catch(() => undefined)))
-    return process.platform === "win32" || process.platform === "darwin";
-  return (await look(join(root, OWN_FOLDER.toUpperCase())).catch(() => undefined)) !== undefined;
+function ignoresCase(root: string): boolean {
+  try {
+    if (look(join(root, OWN_FOLDER))) return look(join(root, OWN_FOLDER.toUpperCase())) !== undefined;
+  } catch {
+    // As unknown as without it.
+  }
+  return process.platform === "win32" || process.platform === "darwin";
 }
 
 /** A name must not move the cursor of whoever reads it, nor turn the text around. */

@@ -1,5 +1,4 @@
-import type { Stats } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdirSync, type Stats } from "node:fs";
 import { join, sep } from "node:path";
 import { look, withDisk } from "./disk.node.js";
 import { FolderError } from "./folder.js";
@@ -24,29 +23,29 @@ export class SafePaths {
   }
 
   /** What is at the path; undefined when nothing is. Throws FOLDER_UNSAFE for a path through a link. */
-  async look(path: RelativePath): Promise<Stats | undefined> {
+  look(path: RelativePath): Stats | undefined {
     for (const folder of foldersAbove(path)) {
       if (this.#isTrusted(folder)) continue;
-      const found = await look(this.absolute(folder));
+      const found = look(this.absolute(folder));
       if (found?.isSymbolicLink()) throw unsafe(path);
       if (!found?.isDirectory()) return undefined;
       this.#trust(folder);
     }
-    return await look(this.absolute(path));
+    return look(this.absolute(path));
   }
 
   /** Makes the directories above the path. Throws FolderError. */
   async makeParents(path: RelativePath): Promise<void> {
     for (const folder of foldersAbove(path)) {
       if (this.#isTrusted(folder)) continue;
-      let found = await look(this.absolute(folder));
+      let found = look(this.absolute(folder));
       if (!found) {
         // Where a disk is missing, its mount point must stay empty.
-        if (!(await look(this.absolute(OWN_FOLDER)))) throw vanished(this.#root);
-        await withDisk(this.#root, () => mkdir(this.absolute(folder))).catch((error: NodeJS.ErrnoException) => {
+        if (!look(this.absolute(OWN_FOLDER))) throw vanished(this.#root);
+        await withDisk(this.#root, () => mkdirSync(this.absolute(folder))).catch((error: NodeJS.ErrnoException) => {
           if (error.code !== "EEXIST") throw error;
         });
-        found = await look(this.absolute(folder));
+        found = look(this.absolute(folder));
       }
       if (found?.isSymbolicLink()) throw unsafe(path);
       if (!found?.isDirectory()) throw inTheWay(path, folder);

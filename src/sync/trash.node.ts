@@ -8,7 +8,7 @@ export async function moveToTrash(root: string, path: RelativePath): Promise<voi
   const day = new Date().toISOString().slice(0, 10);
   for (let copy = 0; ; copy++) {
     const target = join(root, OWN_FOLDER, "trash", copy === 0 ? day : `${day}.${copy}`, path);
-    if (await look(target)) continue;
+    if (look(target)) continue;
     try {
       await mkdir(dirname(target), { recursive: true });
     } catch (error) {

@@ -1,5 +1,5 @@
-import { type Dirent, type FSWatcher, watch } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { type Dirent, type FSWatcher, type Stats, statSync, watch } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { basename, join, relative, sep } from "node:path";
 import process from "node:process";
 import { look } from "./disk.node.js";
@@ -37,7 +37,7 @@ export class WatchedTree {
 
   /** Watches first and reads then, so that nothing falls between the two. `isNew`: its files are news. */
   async #add(folder: string, isNew: boolean): Promise<void> {
-    const found = await (folder === this.#root ? stat(folder) : look(folder)).catch(() => undefined);
+    const found = lookQuietly(folder, folder === this.#root);
     if (this.#closed || !found?.isDirectory() || this.#folders.has(folder)) return;
     try {
       const watcher = watch(folder, { recursive: WHOLE_TREE }, (event, name) => this.#onEvent(folder, event, name));
@@ -86,7 +86,7 @@ export class WatchedTree {
 
   /** A folder came, went, or is another one. */
   async #onRename(path: string): Promise<void> {
-    const found = await look(path).catch(() => undefined);
+    const found = lookQuietly(path);
     const known = this.#folders.get(path);
     if (known && (!found?.isDirectory() || found.ino !== known.inode)) this.#forget(path);
     if (found?.isDirectory()) await this.#add(path, true);
@@ -94,5 +94,14 @@ export class WatchedTree {
 
   #isOurs(path: string): boolean {
     return relative(this.#root, path).split(sep)[0] === OWN_FOLDER;
+  }
+}
+
+/** The root may be a link, nothing below it. */
+function lookQuietly(path: string, isRoot = false): Stats | undefined {
+  try {
+    return isRoot ? statSync(path) : look(path);
+  } catch {
+    return undefined;
   }
 }
