@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomFillSync } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { Clock, RandomSource } from "#kernel/ports.js";
 
@@ -17,4 +17,19 @@ export const systemClock: Clock = {
   },
 };
 
-export const systemRandom: RandomSource = (length) => new Uint8Array(randomBytes(length));
+/** Asking the system costs microseconds however little is wanted, and a handshake wants a little many times. */
+const stock = new Uint8Array(1024);
+let used = stock.length;
+
+export const systemRandom: RandomSource = (length) => {
+  if (length > stock.length / 4) return new Uint8Array(randomBytes(length));
+  if (used + length > stock.length) {
+    randomFillSync(stock);
+    used = 0;
+  }
+  const bytes = stock.slice(used, used + length);
+  // What was given out may be a key: it stays nowhere else.
+  stock.fill(0, used, used + length);
+  used += length;
+  return bytes;
+};

@@ -109,6 +109,10 @@ export class Connection {
     return this.#closing.over;
   }
 
+  get closedByPeer(): boolean {
+    return this.#closing.info?.remote === true;
+  }
+
   get path(): Address {
     return this.#parts.path.current;
   }

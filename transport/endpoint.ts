@@ -26,6 +26,7 @@ const CROSSING_MS = 10_000;
 
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
 export class Endpoint implements Machine {
+  readonly answersWait = true;
   readonly #options: EndpointOptions;
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
@@ -275,7 +276,8 @@ export class Endpoint implements Machine {
     }
     this.#endOlder(entry);
     this.#supersede(entry, now);
-    if (entry.connection.open) this.#goLive(entry, undefined);
+    // Still ours although its first packet may already have said goodbye: who was there so briefly is told of, too.
+    if (entry.connection.open || entry.connection.closedByPeer) this.#goLive(entry, undefined);
   }
 
   /** The peer has proved that it holds this connection: older ones of the same bond end. */

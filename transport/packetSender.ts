@@ -90,7 +90,7 @@ export class PacketSender {
   /** A packet that asks whether its size gets through: RFC 8899 §4.1. Only while there is data worth larger packets. */
   mtuProbe(now: Instant): OutgoingDatagram | undefined {
     const { mtu, rtt, path, recovery, congestion } = this.#parts;
-    if (!rtt.hasSample || !this.#writer.hasStreamData || this.#options.rekey.restricted) return undefined;
+    if (!rtt.hasSample || !this.#writer.fillsPackets || this.#options.rekey.restricted) return undefined;
     if (recovery.bytesInFlight >= congestion.window) return undefined;
     const size = mtu.probeDue(now);
     if (size === undefined) return undefined;

@@ -47,9 +47,10 @@ export class PacketWriter {
     );
   }
 
-  /** Streams have bytes to send, perhaps not now. */
-  get hasStreamData(): boolean {
-    return !this.#parts.sendQueue.empty;
+  /** A stream has more to send, perhaps not now, than one of today's packets holds. */
+  get fillsPackets(): boolean {
+    const { sendQueue, mtu } = this.#parts;
+    return sendQueue.some((stream) => stream.unsent > mtu.current);
   }
 
   writeAck(out: ByteWriter, frames: SentFrame[], now: Instant): void {

@@ -8,8 +8,8 @@ export class SendQueue {
   readonly #levels: Set<Stream>[] = Array.from({ length: LEVELS }, () => new Set<Stream>());
   #spent = 0;
 
-  get empty(): boolean {
-    return this.#levels.every((level) => level.size === 0);
+  some(holds: (stream: Stream) => boolean): boolean {
+    return this.next(holds) !== undefined;
   }
 
   /** Puts the stream in or takes it out. */

@@ -49,6 +49,8 @@ export interface Machine {
   readonly deadline: Instant | undefined;
   /** Drain until undefined after every other call. */
   nextDatagram(now: Instant): OutgoingDatagram | undefined;
+  /** What answers a datagram may wait until the application has heard of it: its own words ride along. */
+  readonly answersWait?: boolean;
 }
 
 /** A reliable, ordered, two-way byte stream: what sync, tunnels and applications talk over. */

@@ -8,6 +8,7 @@ type Outlet = Pick<DatagramSocket, "send" | "congested">;
 /**
  * Drives one machine: after input it drains the datagrams, hands events to `onProgress` and re-arms one timer.
  * All input of one moment is answered in one turn: a burst of packets costs one ACK and one look at the streams.
+ * Stopping it still sends what answers the input that the application has heard of.
  * The same pump runs on real sockets and on the simulated network.
  */
 export class Pump {
@@ -23,6 +24,8 @@ export class Pump {
   #stopped = false;
   #tickDue = false;
   #blocked = false;
+  /** The application knows of datagrams that are not answered yet. */
+  #told = false;
 
   constructor(machine: Machine, socket: Outlet, clock: Clock, onProgress: () => void = () => {}) {
     this.#machine = machine;
@@ -34,7 +37,8 @@ export class Pump {
   receive(bytes: Uint8Array, from: Address): void {
     if (this.#stopped) return;
     this.#machine.receive(bytes, from, this.#clock.now());
-    this.soon();
+    if (this.#machine.answersWait) this.#tellSoon();
+    else this.soon();
   }
 
   /** One turn for everything that happens until pending input is done with. */
@@ -68,9 +72,27 @@ export class Pump {
   }
 
   stop(): void {
+    if (this.#stopped) return;
     this.#stopped = true;
+    if (this.#told) this.#drain();
     this.#cancelSoon?.();
     this.#disarm();
+  }
+
+  /** Everything that has come is told first, and in the next round of the loop there is one turn for all that follows. */
+  #tellSoon(): void {
+    if (this.#cancelSoon) return;
+    this.#cancelSoon = this.#clock.schedule(0, () => {
+      this.#cancelSoon = undefined;
+      this.#told = true;
+      this.#turning = true;
+      try {
+        this.#onProgress();
+      } finally {
+        this.#turning = false;
+      }
+      this.soon();
+    });
   }
 
   #tick(): void {
@@ -81,6 +103,7 @@ export class Pump {
 
   #drain(): void {
     const now = this.#clock.now();
+    this.#told = false;
     this.#blocked = false;
     for (;;) {
       this.#blocked = this.#socket.congested === true;

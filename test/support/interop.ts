@@ -90,7 +90,9 @@ async function manyHandshakes(spoil: boolean, size: number): Promise<string> {
 async function lossyTransfer(spoil: boolean, size: number): Promise<string> {
   const { world, client, server } = await connected();
   burstly(world, 0.02, spoil);
-  const took = await same(world, client, server, world.random.bytes(Math.round(2 * MB * size)));
+  // Enough packets that a flipped bit is certain.
+  const bytes = world.random.bytes(Math.round(2 * MB * Math.max(size, 0.2)));
+  const took = await same(world, client, server, bytes);
   const { drops } = world.server.endpoint;
   if (spoil) assert.ok(drops.forged > 0);
   return `${seconds(took)}, ${client.stats().packetsLost} lost, ${drops.forged} forged`;

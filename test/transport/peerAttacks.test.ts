@@ -3,12 +3,15 @@ import { test } from "node:test";
 import { concat } from "#kernel/bytes.js";
 import { TRANSPORT_ERROR, transportErrorName } from "#transport/errors.js";
 import { FRAME } from "#transport/frames.js";
+import { DEFAULT_PARAMETERS } from "#transport/params.js";
 import { encodeRekeyMessage } from "#transport/rekeyMessages.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { withSeeds } from "../simulation/seeds.js";
 import { ChannelWorld } from "../support/channel.js";
 import { frame, HostileClient } from "../support/hostile.js";
 import { transfer } from "../support/streams.js";
+
+const WINDOW = DEFAULT_PARAMETERS.maxStreamDataBidiRemote;
 
 // RFC 9000 §21, from a peer that is bonded, authenticated and hostile.
 
@@ -33,9 +36,9 @@ const ATTACKS: Readonly<Record<string, readonly [code: keyof typeof TRANSPORT_ER
     "data on our own one-way stream": ["STREAM_STATE_ERROR", [frame(STREAM, [3, 1], X)]],
     "credit for its own one-way stream": ["STREAM_STATE_ERROR", [frame(FRAME.MAX_STREAM_DATA, [2, 9])]],
     "STOP_SENDING for its own one-way stream": ["STREAM_STATE_ERROR", [frame(FRAME.STOP_SENDING, [2, 9])]],
-    "a byte beyond the stream's window": ["FLOW_CONTROL_ERROR", [frame(STREAM_AT, [0, 256 * 1024, 1], X)]],
+    "a byte beyond the stream's window": ["FLOW_CONTROL_ERROR", [frame(STREAM_AT, [0, WINDOW, 1], X)]],
     "a stream offset near 2^53": ["FLOW_CONTROL_ERROR", [frame(STREAM_AT, [0, 2 ** 53 - 2, 1], X)]],
-    "a reset beyond the stream's window": ["FLOW_CONTROL_ERROR", [frame(FRAME.RESET_STREAM, [0, 0, 256 * 1024 + 1])]],
+    "a reset beyond the stream's window": ["FLOW_CONTROL_ERROR", [frame(FRAME.RESET_STREAM, [0, 0, WINDOW + 1])]],
     "two ends of one stream": [
       "FINAL_SIZE_ERROR",
       [frame(STREAM | FIN, [0, 1], X), frame(STREAM_AT | FIN, [0, 1, 1], X)],
@@ -76,8 +79,8 @@ for (const [name, [code, frames]] of Object.entries(ATTACKS))
 test("just inside every limit nothing is closed", () => {
   const attacker = hostile();
   attacker.send(frame(STREAM, [4 * 127, 1], X), frame(STREAM, [4 * 127 + 2, 1], X));
-  attacker.send(frame(STREAM_AT, [0, 256 * 1024 - 1, 1], X));
-  attacker.send(frame(FRAME.RESET_STREAM, [4, 0, 256 * 1024]));
+  attacker.send(frame(STREAM_AT, [0, WINDOW - 1, 1], X));
+  attacker.send(frame(FRAME.RESET_STREAM, [4, 0, WINDOW]));
   attacker.send(frame(FRAME.CRYPTO, [4095, 1], X));
   attacker.send(frame(FRAME.MAX_STREAMS_BIDI, [2 ** 50]), frame(FRAME.MAX_DATA, [2 ** 53 - 1]));
   attacker.send(frame(FRAME.DATAGRAM_WITH_LENGTH, [65_000], new Uint8Array(65_000)));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FRAME } from "#transport/frames.js";
+import { DEFAULT_PARAMETERS } from "#transport/params.js";
 import { GOOD_LINK } from "../simulation/network.js";
 import { ChannelWorld, CLIENT } from "../support/channel.js";
 import { frame, HostileClient } from "../support/hostile.js";
@@ -67,8 +68,8 @@ test("stream_flow_control, conn_flow_control: to the last byte, and no further",
         frame(0x0e, [id, at, Math.min(32 * 1024, size - at)], new Uint8Array(Math.min(32 * 1024, size - at))),
       );
   };
-  for (const id of [0, 4, 8, 12]) fill(id, 256 * 1024);
-  assert.equal(attacker.victim.closeInfo, undefined, "four windows of 256 KiB are the connection's mebibyte");
+  for (const id of [0, 4, 8, 12]) fill(id, DEFAULT_PARAMETERS.maxStreamDataBidiRemote);
+  assert.equal(attacker.victim.closeInfo, undefined, "four streams' windows are the connection's");
   attacker.send(frame(0x0a, [16, 1], X));
   assert.equal(attacker.closedWith, 0x03);
 });
