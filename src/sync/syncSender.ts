@@ -137,9 +137,12 @@ export class SyncSender {
       if (!this.#serving.get(id)) return false;
       const bytes = await reader.read(at, Math.min(DATA_CHUNK, size - at));
       if (bytes.length === 0) return false;
-      // Waits while the stream is full, so that a large file is never in memory.
-      await this.#options.channel.send({ type: "data", id, bytes });
+      const sent = this.#options.channel.send({ type: "data", id, bytes });
       at += bytes.length;
+      // Waits while the stream is full, so that a large file is never in memory. The last piece travels with its `end`, which
+      // fails as it does.
+      if (at < size) await sent;
+      else sent.catch(() => {});
     }
     return true;
   }
