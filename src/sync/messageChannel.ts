@@ -1,7 +1,7 @@
 import { concat } from "#kernel/bytes.js";
 import { WireError } from "#kernel/errors.js";
 import type { ByteStream } from "#kernel/ports.js";
-import { decodeSyncMessage, encodeSyncMessage, MAX_MESSAGE, type SyncMessage } from "./messages.js";
+import { decodeSyncMessage, MAX_MESSAGE, type SyncMessage, syncMessageParts } from "./messages.js";
 
 const HEAD = 4;
 /** Messages that wait together for the stream become one write, up to about so many bytes. */
@@ -29,11 +29,12 @@ export class MessageChannel {
   /** Resolves when the stream has taken the message. Messages leave in the order of the calls; after `end` none does. */
   send(message: SyncMessage): Promise<void> {
     if (this.#ended) return Promise.resolve();
-    const body = encodeSyncMessage(message);
-    const head = Uint8Array.of(body.length >>> 24, body.length >>> 16, body.length >>> 8, body.length);
+    const body = syncMessageParts(message);
+    const length = body.reduce((sum, part) => sum + part.length, 0);
+    const head = Uint8Array.of(length >>> 24, length >>> 16, length >>> 8, length);
     const batch = this.#batch && this.#batch.bytes < ENOUGH ? this.#batch : this.#begin();
-    batch.frames.push(head, body);
-    batch.bytes += HEAD + body.length;
+    batch.frames.push(head, ...body);
+    batch.bytes += HEAD + length;
     return batch.written;
   }
 
