@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as setTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 import type { PeerSession } from "#device/channel.js";
 import type { ByteStream } from "#kernel/ports.js";
@@ -12,6 +13,7 @@ import { SharedFolder } from "#sync/sharedFolder.js";
 import type { SyncEvent } from "#sync/syncEvents.js";
 import { SyncSession } from "#sync/syncSession.js";
 import { watchFolder } from "#sync/watch.node.js";
+import type { CliEvent } from "./events.js";
 import type { Screen } from "./screen.node.js";
 import { bar, count, printable, size } from "./words.js";
 
@@ -79,7 +81,11 @@ export class FolderSync {
         if (event.type === "synced" && once) void session.end().catch(() => {});
       },
     });
-    await session.run(signal);
+    try {
+      await session.run(signal);
+    } finally {
+      watch.tellFiles();
+    }
   }
 
   /** Says each thing that was left out only once. */
@@ -115,6 +121,9 @@ export async function openFolder(path: string, mode: SyncMode): Promise<DiskFold
   }
 }
 
+/** So long may the word of a file wait for others. */
+const FILES_MS = 50;
+
 /** Turns the events of one sync into lines. */
 class SyncProgress {
   readonly #folder: FolderSync;
@@ -122,6 +131,9 @@ class SyncProgress {
   readonly #screen: Screen;
   #since = performance.now();
   #sent = { files: 0, bytes: 0 };
+  /** Not told yet: thousands of files a second are told of together. */
+  readonly #files: CliEvent[] = [];
+  #telling: NodeJS.Timeout | undefined;
 
   constructor(folder: FolderSync, peer: PeerSession, screen: Screen) {
     this.#folder = folder;
@@ -131,6 +143,7 @@ class SyncProgress {
 
   on(event: SyncEvent): void {
     const { device } = this.#peer;
+    if (event.type !== "sent" && event.type !== "received") this.tellFiles();
     switch (event.type) {
       case "progress": {
         const { files, totalFiles, bytes, totalBytes } = event;
@@ -143,10 +156,10 @@ class SyncProgress {
       case "sent":
         this.#sent = { files: this.#sent.files + 1, bytes: this.#sent.bytes + event.bytes };
         this.#screen.progress(`  sent ${count(this.#sent.files, "file")}, ${size(this.#sent.bytes)}`);
-        this.#screen.event({ event: "file", device, path: event.path, direction: "sent" });
+        this.#onFile(event.path, "sent");
         break;
       case "received":
-        this.#screen.event({ event: "file", device, path: event.path, direction: "received" });
+        this.#onFile(event.path, "received");
         break;
       case "conflict":
         this.#folder.conflicts++;
@@ -167,6 +180,17 @@ class SyncProgress {
       case "synced":
         this.#onSynced(event);
     }
+  }
+
+  tellFiles(): void {
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    if (this.#files.length > 0) this.#screen.event(...this.#files.splice(0));
+  }
+
+  #onFile(path: string, direction: "sent" | "received"): void {
+    this.#files.push({ event: "file", device: this.#peer.device, path, direction });
+    this.#telling ??= setTimer(() => this.tellFiles(), FILES_MS);
   }
 
   #onSynced({ files, bytes, sent, received }: Extract<SyncEvent, { type: "synced" }>): void {

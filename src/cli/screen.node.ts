@@ -24,9 +24,9 @@ export class Screen {
     this.#colours = terminal && !NO_COLOR;
   }
 
-  /** For programs. */
-  event(event: CliEvent): void {
-    if (this.json) process.stdout.write(`${JSON.stringify(event)}\n`);
+  /** For programs. Several are one write: where the output is a pipe, each waits for the reader. */
+  event(...events: readonly CliEvent[]): void {
+    if (this.json) process.stdout.write(events.map((event) => `${JSON.stringify(event)}\n`).join(""));
   }
 
   /** The answer to what was asked for. */

@@ -1,4 +1,5 @@
-import { equalConstantTime, toHex } from "#kernel/bytes.js";
+import { equalConstantTime } from "#kernel/bytes.js";
+import { RecordCompactor } from "./compactRecord.js";
 import type { FileRecord } from "./record.js";
 import type { RelativePath } from "./relativePath.js";
 
@@ -26,13 +27,14 @@ export class FolderIndex {
   /** In the order of their sequence numbers. */
   readonly #entries = new Map<RelativePath, IndexEntry>();
   /** Paths by the beginning of their content's hash: what is here already need not be sent. */
-  readonly #byHash = new Map<string, RelativePath>();
+  readonly #byHash = new Map<number, RelativePath>();
   /** Paths that exist, by their lower-case form; made when somebody asks. */
   #byLowerCase: Map<string, RelativePath> | undefined;
   /** Last sequence taken over from each peer's index: device id → index id and number. */
   readonly peers: Map<string, { readonly indexId: string; readonly sequence: number }> = new Map();
   readonly #unsaved = new Set<RelativePath>();
   #peersUnsaved = false;
+  readonly #compactor = new RecordCompactor();
   #sequence = 0;
   #floor = 0;
   #files = 0;
@@ -103,7 +105,7 @@ export class FolderIndex {
     }
     // A new number goes to the end of the map.
     if (old?.sequence !== sequence) this.#entries.delete(path);
-    this.#entries.set(path, { record, stat, sequence });
+    this.#entries.set(path, { record: this.#compactor.compact(record), stat, sequence });
     this.#sequence = Math.max(this.#sequence, sequence);
     this.#unsaved.add(path);
   }
@@ -163,6 +165,9 @@ export class FolderIndex {
   }
 }
 
-function keyOf(hash: Uint8Array): string {
-  return toHex(hash.subarray(0, 8));
+/** The first six bytes as a number: a wrong guess is found out by the whole hash. */
+function keyOf(hash: Uint8Array): number {
+  let key = 0;
+  for (let i = 0; i < 6; i++) key = key * 0x100 + (hash[i] ?? 0);
+  return key;
 }

@@ -1,15 +1,25 @@
 import { concat } from "#kernel/bytes.js";
 import { WireError } from "#kernel/errors.js";
 import type { ByteStream } from "#kernel/ports.js";
-import { decodeSyncMessage, encodeSyncMessage, MAX_MESSAGE, type SyncMessage } from "./messages.js";
+import { decodeSyncMessage, MAX_MESSAGE, type SyncMessage, syncMessageParts } from "./messages.js";
 
 const HEAD = 4;
+/** Messages that wait together for the stream become one write, up to about so many bytes. */
+const ENOUGH = 64 * 1024;
+
+interface Batch {
+  readonly frames: Uint8Array[];
+  bytes: number;
+  readonly written: Promise<void>;
+}
 
 /** Messages over one ordered stream: `u32 length | CBOR`. Holds at most one message of the peer's at a time. */
 export class MessageChannel {
   readonly #stream: ByteStream;
   #buffer: Uint8Array = new Uint8Array(0);
   #sending: Promise<void> = Promise.resolve();
+  /** Waits for what is being written, and takes more until then. */
+  #batch: Batch | undefined;
   #ended: Promise<void> | undefined;
 
   constructor(stream: ByteStream) {
@@ -19,11 +29,13 @@ export class MessageChannel {
   /** Resolves when the stream has taken the message. Messages leave in the order of the calls; after `end` none does. */
   send(message: SyncMessage): Promise<void> {
     if (this.#ended) return Promise.resolve();
-    const body = encodeSyncMessage(message);
-    const head = Uint8Array.of(body.length >>> 24, body.length >>> 16, body.length >>> 8, body.length);
-    const sent = this.#sending.then(() => this.#stream.write(concat(head, body)));
-    this.#sending = sent.catch(() => {});
-    return sent;
+    const body = syncMessageParts(message);
+    const length = body.reduce((sum, part) => sum + part.length, 0);
+    const head = Uint8Array.of(length >>> 24, length >>> 16, length >>> 8, length);
+    const batch = this.#batch && this.#batch.bytes < ENOUGH ? this.#batch : this.#begin();
+    batch.frames.push(head, ...body);
+    batch.bytes += HEAD + length;
+    return batch.written;
   }
 
   /** The next message, or undefined after the peer's end. Throws WireError. */
@@ -46,6 +58,18 @@ export class MessageChannel {
 
   reset(): void {
     this.#stream.reset(1);
+  }
+
+  #begin(): Batch {
+    const frames: Uint8Array[] = [];
+    const written = this.#sending.then(() => {
+      if (this.#batch === batch) this.#batch = undefined;
+      return this.#stream.write(concat(...frames));
+    });
+    const batch: Batch = { frames, bytes: 0, written };
+    this.#batch = batch;
+    this.#sending = written.catch(() => {});
+    return batch;
   }
 
   async #take(length: number): Promise<Uint8Array | undefined> {

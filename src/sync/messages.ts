@@ -1,3 +1,4 @@
+import { concat } from "#kernel/bytes.js";
 import { type CborLimits, type CborValue, decodeCbor, encodeCbor } from "#kernel/cbor.js";
 import { WireError } from "#kernel/errors.js";
 import { decodeRecord, encodeRecord, type FileRecord } from "./record.js";
@@ -10,6 +11,7 @@ export const MAX_RECORDS = 500;
 export const DATA_CHUNK: number = 256 * 1024;
 /** Requests without their end. */
 export const MAX_REQUESTS = 64;
+const NO_BYTES: Uint8Array = new Uint8Array(0);
 const LIMITS: CborLimits = { bytes: MAX_MESSAGE, depth: 4, items: 100_000 };
 
 export type SyncMode = "both" | "send" | "receive";
@@ -63,7 +65,23 @@ export type SyncMessage =
 type Of<T extends SyncMessage["type"]> = Extract<SyncMessage, { readonly type: T }>;
 
 export function encodeSyncMessage(message: SyncMessage): Uint8Array {
-  return encodeCbor(fields(message));
+  return concat(...syncMessageParts(message));
+}
+
+/** The parts of the encoded message; content is among them as it is, because it is copied soon enough. */
+export function syncMessageParts(message: SyncMessage): readonly Uint8Array[] {
+  if (message.type !== "data") return [encodeCbor(fields(message))];
+  const { id, bytes } = message;
+  const head = encodeCbor([3, id, NO_BYTES]).subarray(0, -1);
+  return [head, byteStringHead(bytes.length), bytes];
+}
+
+/** Major type 2 in its shortest form, RFC 8949 §3. */
+function byteStringHead(length: number): Uint8Array {
+  if (length < 24) return Uint8Array.of(0x40 + length);
+  if (length < 0x100) return Uint8Array.of(0x58, length);
+  if (length < 0x1_0000) return Uint8Array.of(0x59, length >>> 8, length);
+  return Uint8Array.of(0x5a, length >>> 24, length >>> 16, length >>> 8, length);
 }
 
 function fields(message: SyncMessage): CborValue {

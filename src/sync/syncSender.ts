@@ -3,6 +3,7 @@ import type { FileReader } from "./folder.js";
 import type { MessageChannel } from "./messageChannel.js";
 import { DATA_CHUNK, MAX_RECORDS, MAX_REQUESTS, type RequestEnd, type SyncMessage } from "./messages.js";
 import type { FileRecord } from "./record.js";
+import type { RelativePath } from "./relativePath.js";
 import { type SharedFolder, wholeMs } from "./sharedFolder.js";
 import type { SyncEvent } from "./syncEvents.js";
 
@@ -29,7 +30,8 @@ export class SyncSender {
   #greeted = false;
   #applied: number | undefined;
   #announcing: Promise<void> = Promise.resolve();
-  #sent = 0;
+  /** Files sent since the last call of `takeSent`, each once however often it was asked for. */
+  readonly #sent = new Set<RelativePath>();
 
   constructor(options: SyncSenderOptions) {
     this.#options = options;
@@ -42,8 +44,8 @@ export class SyncSender {
 
   /** Files sent since the last call. */
   takeSent(): number {
-    const sent = this.#sent;
-    this.#sent = 0;
+    const sent = this.#sent.size;
+    this.#sent.clear();
     return sent;
   }
 
@@ -92,8 +94,8 @@ export class SyncSender {
     const status = await this.#sendFile(request);
     // The new record must be on its way before the peer can believe that it has everything.
     if (status !== "ok" && this.#serving.get(request.id)) await this.#lookAgain(request);
-    if (status === "ok") {
-      this.#sent++;
+    if (status === "ok" && !this.#sent.has(request.path)) {
+      this.#sent.add(request.path);
       onEvent({ type: "sent", path: request.path, bytes: shared.index.get(request.path)?.record.size ?? 0 });
     }
     await channel.send({ type: "end", id: request.id, status });
@@ -137,9 +139,12 @@ export class SyncSender {
       if (!this.#serving.get(id)) return false;
       const bytes = await reader.read(at, Math.min(DATA_CHUNK, size - at));
       if (bytes.length === 0) return false;
-      // Waits while the stream is full, so that a large file is never in memory.
-      await this.#options.channel.send({ type: "data", id, bytes });
+      const sent = this.#options.channel.send({ type: "data", id, bytes });
       at += bytes.length;
+      // Waits while the stream is full, so that a large file is never in memory. The last piece travels with its `end`, which
+      // fails as it does.
+      if (at < size) await sent;
+      else sent.catch(() => {});
     }
     return true;
   }

@@ -138,7 +138,7 @@ test("what may not be written is named on both sides, and comes as soon as it ma
 
 test("a full disk pauses and goes on by itself, and no half file is left", async () => {
   const [from, to] = [laptop(), pc()];
-  from.write("big", randomBytes(900_000));
+  from.write("big", randomBytes(200_000));
   from.write("small", "1");
   let room = false;
   to.wait = async () => {
@@ -156,6 +156,8 @@ test("a full disk pauses and goes on by itself, and no half file is left", async
   assert.deepEqual(to.files(), ["big", "small"]);
   assert.equal(to.read("big"), from.read("big"));
   for (const side of [from, to]) assert.deepEqual([side.count("paused"), side.count("resumed")], [1, 1]);
+  const synced = from.events.findLast((event) => event.type === "synced");
+  assert.equal(synced?.type === "synced" && synced.sent, 2, "what was sent again is not one more file");
   assert.deepEqual(to.temporary(), []);
 });
 
