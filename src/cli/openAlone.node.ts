@@ -64,7 +64,7 @@ function closedError(reason: string): HandfastError {
   if (reason === "slept" || reason === "networkChanged")
     return new HandfastError(
       "WINDOW_CLOSED",
-      "This device has slept or is on another network, so pairing was closed. Open it again: handfast pair --open, with --code or --qr if that was the way.",
+      "This device has slept, its clock was set forward, or it is on another network; so pairing was closed. Open it again: handfast pair --open, with --code or --qr if that was the way.",
     );
   return new HandfastError(
     "TIMED_OUT",

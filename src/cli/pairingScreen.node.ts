@@ -135,6 +135,6 @@ const CLOSED: Readonly<Record<string, string>> = {
   time: "its time is over",
   tooManyTries: "too many tries failed",
   linkUsedTwice: "two devices used the same link, so somebody else has seen it",
-  slept: "this device has slept, and nobody may have been looking",
+  slept: "this device has slept, or its clock was set forward",
   networkChanged: "this device is on another network",
 };

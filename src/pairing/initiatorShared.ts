@@ -27,6 +27,7 @@ import {
 import { ioCapOf, MODEL, traitsOf } from "./models.js";
 import { hintOf, holders, transcriptPrefix } from "./outOfBand.js";
 import { REASON } from "./reasons.js";
+import { MAX_DELAY_S } from "./window.js";
 
 export function request({ pid }: InitiatorContext, body: Body): Request {
   return { bytes: encodeMessage({ ...body, pid } as Message), seq: body.seq };
@@ -143,7 +144,8 @@ export function onDelayed(
   _state: InitiatorStateOf<"started">,
   { secondsLeft }: MessageOf<"WAIT">,
 ): InitiatorOutcome {
-  return { wait: true, delayed: secondsLeft };
+  // Nothing proves a WAIT: no person shall read of hours.
+  return { wait: true, delayed: Math.min(secondsLeft, MAX_DELAY_S) };
 }
 
 function opened({ crypto }: InitiatorContext, keys: PairingKeys, sealed: Uint8Array): Identification | undefined {

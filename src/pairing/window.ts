@@ -4,7 +4,8 @@ export const WINDOW_SECONDS = 120;
 export const WINDOW_ATTEMPTS = 3;
 const LOCK_MS = 60_000;
 const MAX_DELAY_EXPONENT = 6;
-const MAX_DELAY_S = 60;
+/** The longest that a new window waits before its first attempt. */
+export const MAX_DELAY_S = 60;
 /** So many failures in a row, and letters are shown again only to a person who insists. */
 const INSIST_AFTER = 10;
 

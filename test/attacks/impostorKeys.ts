@@ -16,6 +16,9 @@ export interface Talk {
   /** The secret r of each side: zero in numeric comparison. */
   readonly ra?: Uint8Array;
   readonly rb?: Uint8Array;
+  /** Out of band: what the transcript begins with, and SMP's OOB flag of each side. */
+  readonly prefix?: Uint8Array;
+  readonly outOfBand?: readonly [number, number];
 }
 
 /** The pairing's keys, worked out by the attacker from PROTOCOL.md alone, with none of the product's key code. */
@@ -30,23 +33,24 @@ export class ImpostorKeys {
     const dhKey = crypto.p256SharedSecret(own, peerPublic);
     if (!dhKey) throw new Error("the attacker's key pair does not fit this peer");
     const zero = new Uint8Array(16);
-    const { ra = zero, rb = zero } = talk;
+    const { ra = zero, rb = zero, prefix = new Uint8Array(0), outOfBand = [0, 0] } = talk;
     const address = (label: string, features: Uint8Array): Uint8Array =>
       concat(Uint8Array.of(0x48), crypto.sha256(utf8(label), features, talk.pid).slice(0, 6));
     const [a1, a2] = [address("hf1 addr I", talk.featuresA), address("hf1 addr R", talk.featuresB)];
     const { macKey, ltk } = f5(crypto, { w: dhKey, n1: talk.na, n2: talk.nb, a1, a2 });
-    const ioCap = (features: Uint8Array): Uint8Array => Uint8Array.of(0x0d, 0, numberIn(features, 2));
+    const ioCap = (features: Uint8Array, oob: number): Uint8Array => Uint8Array.of(0x0d, oob, numberIn(features, 2));
+    const [ioCapA, ioCapB] = [ioCap(talk.featuresA, outOfBand[0]), ioCap(talk.featuresB, outOfBand[1])];
     this.#crypto = crypto;
-    this.checkA = f6(crypto, { w: macKey, n1: talk.na, n2: talk.nb, r: rb, ioCap: ioCap(talk.featuresA), a1, a2 });
+    this.checkA = f6(crypto, { w: macKey, n1: talk.na, n2: talk.nb, r: rb, ioCap: ioCapA, a1, a2 });
     this.checkB = f6(crypto, {
       ...{ w: macKey, n1: talk.nb, n2: talk.na, r: ra },
-      ...{ ioCap: ioCap(talk.featuresB), a1: a2, a2: a1 },
+      ...{ ioCap: ioCapB, a1: a2, a2: a1 },
     });
     const lengthAndBytes = talk.transcript.flatMap((bytes) => [
       Uint8Array.of(bytes.length >> 8, bytes.length & 0xff),
       bytes,
     ]);
-    this.#transcriptHash = crypto.sha256(utf8("handfast/1 pair"), ...lengthAndBytes);
+    this.#transcriptHash = crypto.sha256(utf8("handfast/1 pair"), prefix, ...lengthAndBytes);
     this.#master = hkdfExtract(crypto, this.#transcriptHash, concat(dhKey, ltk));
   }
 

@@ -265,6 +265,18 @@ export const twins: readonly Twin[] = [
     edits: [{ file: "src/pairing/window.js", find: "this.#left--;", replace: "" }],
   },
   {
+    id: "no-delay",
+    without: "the waiting time after failures",
+    story: ["atTheDoor", "guessAtOnce"],
+    edits: [{ file: "src/pairing/window.js", find: "this.#notBefore = now + delay * 1000;", replace: "" }],
+  },
+  {
+    id: "never-insisting",
+    without: "the person's word after ten failures in a row",
+    story: ["atTheDoor", "guessOnAndOn"],
+    edits: [responder('method.kind === "code" && !insist ? this.#window.untilInsisting : attempts', "attempts")],
+  },
+  {
     id: "offers-kept",
     without: "dropping the offers of an older window",
     story: ["atTheDoor", "offerKeptOverWindows"],
@@ -316,6 +328,18 @@ export const twins: readonly Twin[] = [
       liveAtInit,
       // Where the first session begins with a further exchange, that stands in the way as well.
       noExchange,
+    ],
+  },
+  {
+    id: "no-ratchet",
+    without: "a bond secret that moves on with each connection",
+    story: ["comingBack", "useCopiedBond"],
+    edits: [
+      {
+        file: "src/device/ratchet.js",
+        find: 'return hkdf(crypto, { salt: used, inputKey: exporter, info: utf8("hf1 bond next"), length: 32 });',
+        replace: "return used;",
+      },
     ],
   },
   {

@@ -2,6 +2,8 @@ import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import { type Address, type Instant, sameAddress } from "#kernel/ports.js";
 import type { PairedPeer, PairingIdentity } from "#pairing/exchange.js";
 import { PairingInitiator } from "#pairing/initiator.js";
+import type { ResponderMethod } from "#pairing/invitation.js";
+import { type PairingLink, parseLink } from "#pairing/link.js";
 import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
 import { PairingResponder } from "#pairing/responder.js";
 import { pairingMessage } from "../attacks/attacker.js";
@@ -28,7 +30,7 @@ export type Input =
   | { readonly kind: "type"; readonly screen: string; readonly text: string };
 
 /** How a person wants to pair. */
-export type Way = "compare" | "code";
+export type Way = "compare" | "code" | "link" | "secret";
 
 /** What can be seen of a machine from outside after a history. */
 export interface Seen {
@@ -210,8 +212,32 @@ function openPc({ name, seed, way }: PcSetup): PairingResponder {
   const identity = identityOf(name, random);
   const attempts = { failures: 0, windows: 0 };
   const responder = new PairingResponder({ crypto: symbolicCrypto, random: random.bytes, identity, attempts });
-  responder.openWindow({ method: { kind: way } }, NOW);
+  responder.openWindow({ method: methodOf(way) }, NOW);
   return responder;
+}
+
+/** What a third party gave to both, and to nobody else. */
+const SECRET = new Uint8Array(16).fill(0x5e);
+
+function methodOf(way: Way): ResponderMethod {
+  if (way === "link") return { kind: way, addresses: [THERE] };
+  return way === "secret" ? { kind: way, secret: SECRET } : { kind: way };
+}
+
+const links = new Map<number, PairingLink>();
+
+/** What this PC shows first when its person chose a link. */
+export function linkOf(pc: PcSetup): PairingLink {
+  const link = links.get(pc.seed) ?? shownBy(pc);
+  links.set(pc.seed, link);
+  return link;
+}
+
+function shownBy(pc: PcSetup): PairingLink {
+  const responder = openPc({ ...pc, way: "link" });
+  for (let event = responder.nextEvent(); event; event = responder.nextEvent())
+    if (event.type === "link") return parseLink(event.link);
+  throw new Error("this PC shows no link");
 }
 
 /** A client that has begun to pair with the PC `target`, and already holds its cookie. */
@@ -219,7 +245,13 @@ export function runClient({ name, seed, way }: PcSetup, target: PcSetup, history
   const random = new SeededRandom(seed);
   const identity = identityOf(name, random);
   const initiator = new PairingInitiator({
-    ...{ crypto: symbolicCrypto, random: random.bytes, identity, to: THERE, now: NOW, method: { kind: way } },
+    ...{ crypto: symbolicCrypto, random: random.bytes, identity, to: THERE, now: NOW },
+    method:
+      way === "link"
+        ? { kind: way, link: linkOf(target) }
+        : way === "secret"
+          ? { kind: way, secret: SECRET }
+          : { kind: way },
   });
   const said: Uint8Array[] = [];
   const log: Uint8Array[] = [];

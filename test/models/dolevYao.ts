@@ -1,11 +1,12 @@
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import { encodeMessage, type Message, TYPE } from "#pairing/messages.js";
-import { MODEL, PASSKEY_ROUNDS, traitsOf } from "#pairing/models.js";
+import { MODEL, type Model, PASSKEY_ROUNDS, traitsOf } from "#pairing/models.js";
 import { SEQ } from "../attacks/impostors.js";
 import {
   Agent,
   type Input,
   type LocalState,
+  linkOf,
   type PcSetup,
   runClient,
   runPc,
@@ -18,12 +19,15 @@ import {
   type Knowledge,
   keysOf,
   knowledgeOf,
+  type OutOfBandKeys,
   offersFor,
   ownCommitments,
   ownNonce,
   ownStatic,
   sayRound,
   startsFor,
+  withLink,
+  withoutOutOfBand,
 } from "./eve.js";
 import { explore, type Verdict } from "./explore.js";
 import { whatThePersonDoes } from "./person.js";
@@ -132,7 +136,7 @@ class Search {
       pc: signature(heard, PC_USES),
       client: signature(heard, CLIENT_USES),
       screens: screens(world).join(),
-      bits: this.#known(world),
+      bits: this.#known(world) + this.#learnedLinks(world).length,
     };
     for (const [at, device] of this.devices.entries()) {
       const state = world.states[at];
@@ -213,6 +217,22 @@ class Search {
       .join();
   }
 
+  /** Clients that have used their link under a key of the attacker's: it knows these links now. */
+  #learnedLinks(world: World): OutOfBandKeys[] {
+    if (this.#scenario.clientWay !== "link") return [];
+    return this.devices.flatMap(({ role, person }, i) => {
+      const [state, pc] = [world.states[i], this.#pcs[person]];
+      if (role !== "client" || !state || !pc || !saidBy(state).some(({ type }) => type === TYPE.CHECK)) return [];
+      const { peerKey } = sessionOf(state, false);
+      return peerKey && isEve(peerKey) ? [withLink(linkOf(pc))] : [];
+    });
+  }
+
+  #outOfBand(world: World, way: Way | undefined): OutOfBandKeys[] {
+    if (way !== "link" && way !== "secret") return [];
+    return [withoutOutOfBand(way), ...this.#learnedLinks(world)];
+  }
+
   /** The person looks at this screen and at the other one in front of them. */
   #ask(world: World, device: Device, state: LocalState, answer: (what: string, after: LocalState) => void): void {
     for (const [i, other] of this.devices.entries()) {
@@ -237,7 +257,7 @@ class Search {
     const begun = state.history.filter(({ kind }) => kind === "start").length;
     const setup = this.#pcs[device.person];
     if (begun < this.#scenario.sessions && setup)
-      for (const start of startsFor(heard, begun, this.#scenario.pcWay === "code" ? MODEL.passkey : MODEL.numeric)) {
+      for (const start of startsFor(heard, begun, modelOf(this.#scenario.pcWay))) {
         const own = heard.includes(start) && this.#targetOf(world, start) === device.person;
         give("START", { kind: "start", start: own ? start : withCookieOf(setup, start) });
       }
@@ -251,7 +271,7 @@ class Search {
           say({ type: TYPE.NONCE, pid, seq: SEQ.nonce, nonce });
       if (!session.nb || (session.rounds.length > 0 && !session.rounds[PASSKEY_ROUNDS - 1]?.nb)) continue;
       const { checkSeq } = traitsOf(session.rounds.length > 0 ? MODEL.passkey : MODEL.numeric);
-      const keys = keysOf(session, passkey);
+      const keys = keysOf(session, passkey, this.#outOfBand(world, this.#scenario.pcWay));
       const checks = [...heard.filter(is(TYPE.CHECK)).map((each) => each.check), ...keys.map(({ checkA }) => checkA)];
       for (const check of checks) say({ type: TYPE.CHECK, pid, seq: checkSeq, check });
       const idents = heard.filter(is(TYPE.IDENT)).map((each) => each.sealed);
@@ -268,7 +288,7 @@ class Search {
     const { pid } = start;
     const { seq } = last;
     const { bits, passkey } = this.#knowledge(world, session);
-    const keys = keysOf(session, passkey);
+    const keys = keysOf(session, passkey, this.#outOfBand(world, this.#scenario.clientWay));
     if (!session.offer) {
       for (const offer of offersFor(start, heard, this.#early(world, state))) say({ ...offer, pid });
     } else if (last.type === TYPE.COMMIT) {
@@ -313,6 +333,11 @@ class Search {
     );
     return this.devices[at]?.person;
   }
+}
+
+function modelOf(way: Way = "compare"): Model {
+  if (way === "compare") return MODEL.numeric;
+  return way === "code" ? MODEL.passkey : MODEL.outOfBand;
 }
 
 const NAMES: Readonly<Record<number, string>> = Object.fromEntries(

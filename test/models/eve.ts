@@ -1,5 +1,6 @@
 import type { KeyPair } from "#crypto/crypto.js";
 import { equalConstantTime } from "#kernel/bytes.js";
+import type { PairingLink } from "#pairing/link.js";
 import { type Message, startPadding, TYPE } from "#pairing/messages.js";
 import { MODEL, type Model, PASSKEY_ROUNDS, traitsOf } from "#pairing/models.js";
 import { parsePasskey, passkeyBit, passkeyBlock } from "#pairing/passkey.js";
@@ -31,12 +32,14 @@ export function startsFor(heard: readonly Message[], index: number, model: Model
     { ...start, features: withFeature(start.features, 4, "evil") },
   ]);
   const pid = new Uint8Array(8).fill(0xe0 + index);
+  // Whoever has heard a START knows the name of its link.
+  const hint = honest[0]?.hint ?? NO_HINT;
   const ownFeatures = features("phone 0", [
     [1, model],
     [2, traitsOf(model).ioInitiator],
   ]);
-  const padding = startPadding(ownFeatures, NO_HINT);
-  const head = { type: TYPE.START, pid, seq: SEQ.start, cookie: new Uint8Array(16), hint: NO_HINT, padding } as const;
+  const padding = startPadding(ownFeatures, hint);
+  const head = { type: TYPE.START, pid, seq: SEQ.start, cookie: new Uint8Array(16), hint, padding } as const;
   return [...honest, ...edited, { ...head, publicKey: own.public, features: ownFeatures }];
 }
 
@@ -69,13 +72,35 @@ export function offersFor(start: Start, heard: readonly Message[], early: readon
   ];
 }
 
+/** What of an out-of-band way enters the keys; `known`: the attacker has learned it. */
+export type OutOfBandKeys = Required<Pick<Talk, "ra" | "rb" | "prefix" | "outOfBand">>;
+
+const NOTHING = new Uint8Array(16);
+
+/** Nobody who does not know it can do better than leave it out. */
+export function withoutOutOfBand(way: "link" | "secret"): OutOfBandKeys {
+  const outOfBand = [1, way === "secret" ? 1 : 0] as const;
+  return { ra: NOTHING, rb: NOTHING, prefix: new Uint8Array(0), outOfBand };
+}
+
+/** From a client's Ea, made under a key that the attacker shares, the link can be computed back. */
+export function withLink({ rb, bytes }: PairingLink): OutOfBandKeys {
+  return { ...withoutOutOfBand("link"), rb, prefix: symbolicCrypto.sha256(bytes) };
+}
+
 /** The keys of an attempt, if the attacker can work them out: the other side's key is its own, or a weak point, and it knows the passkey. */
-export function keysOf(session: Session, passkey: number | undefined): ImpostorKeys[] {
+export function keysOf(
+  session: Session,
+  passkey: number | undefined,
+  outOfBand: readonly OutOfBandKeys[] = [],
+): ImpostorKeys[] {
   const { start, offer, na, nb, peerKey, transcript, rounds } = session;
   if (!start || !offer || !na || !nb || !peerKey || !isEve(peerKey)) return [];
   const talk: Talk = { pid: start.pid, featuresA: start.features, featuresB: offer.features, na, nb, transcript };
   const other = peerKey === start.publicKey ? offer.publicKey : start.publicKey;
   const pair = isWeak(peerKey) ? weak : own;
+  if (outOfBand.length > 0)
+    return outOfBand.map((each) => new ImpostorKeys(symbolicCrypto, pair, other, { ...talk, ...each }));
   if (rounds.length === 0) return [new ImpostorKeys(symbolicCrypto, pair, other, talk)];
   if (passkey === undefined) return [];
   const r = passkeyBlock(passkey);
@@ -84,7 +109,8 @@ export function keysOf(session: Session, passkey: number | undefined): ImpostorK
 
 /** The way that a START asks for. */
 export function modelIn({ features: map }: Start): Model {
-  return numberIn(map, 1) === MODEL.passkey ? MODEL.passkey : MODEL.numeric;
+  const asked = numberIn(map, 1);
+  return asked === MODEL.passkey || asked === MODEL.outOfBand ? asked : MODEL.numeric;
 }
 
 /** What the attacker knows of one passkey: the bit of each round that it can use, and the whole when no round is missing. */

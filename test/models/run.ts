@@ -42,6 +42,37 @@ const LETTER_TWINS: readonly { readonly id: string; readonly scenario: Scenario 
   { id: "letters-reused", scenario: lettersTwice },
   { id: "digits-as-letters", scenario: digitsForLetters },
 ];
+/** The same out of band: nothing is compared, and the attacker has not seen what both know. */
+const linkOnce: Scenario = { ...ONE, sessions: 1, pcWay: "link", clientWay: "link" };
+const linkTwice: Scenario = { ...linkOnce, sessions: 2 };
+const secretOnce: Scenario = { ...ONE, sessions: 1, pcWay: "secret", clientWay: "secret" };
+const OUT_OF_BAND_SCENARIOS: readonly { readonly name: string; readonly scenario: Scenario }[] = [
+  { name: "a link, the PC takes one attempt", scenario: linkOnce },
+  { name: "a link, the PC takes two attempts", scenario: linkTwice },
+  { name: "a secret that both were given, the PC takes one attempt", scenario: secretOnce },
+];
+const OUT_OF_BAND_TWINS: readonly { readonly id: string; readonly without: string; readonly scenario: Scenario }[] = [
+  { id: "link-unchecked", without: "the link's proof of the PC's key", scenario: linkOnce },
+  { id: "transcript-without-m2", without: "OFFER in the transcript, with a link", scenario: linkOnce },
+  { id: "secret-unused", without: "the secret in checks and transcript", scenario: secretOnce },
+];
+/** Only for the search: the attack is the one on a pairing without any check by a person. */
+const secretUnused: Mutant = {
+  id: "secret-unused",
+  without: "the secret in checks and transcript",
+  edits: [
+    {
+      file: "src/pairing/outOfBand.js",
+      find: "crypto.hmacSha256(outOfBand.secret, utf8(label), publicA, publicB).slice(0, BLOCK)",
+      replace: "new Uint8Array(BLOCK)",
+    },
+    {
+      file: "src/pairing/outOfBand.js",
+      find: 'crypto.hmacSha256(outOfBand.secret, utf8("hf1 secret transcript"))',
+      replace: "new Uint8Array(0)",
+    },
+  ],
+};
 const TWO_ROUNDS: readonly Edit[] = [
   {
     file: "src/pairing/models.js",
@@ -59,7 +90,7 @@ const shortened = (twin: Twin): Mutant => ({
 
 /** What has to be made importable before `runModels`. */
 export function modelMutants(twins: readonly Twin[]): Mutant[] {
-  return [...twins, twoRounds, ...LETTER_TWINS.map(({ id }) => shortened(find(twins, id)))];
+  return [...twins, twoRounds, secretUnused, ...LETTER_TWINS.map(({ id }) => shortened(find(twins, id)))];
 }
 
 /** Checks of the product without which the search must find an attack. */
@@ -101,6 +132,12 @@ export async function runModels(twins: readonly Twin[]): Promise<Row[]> {
     const verdict = await search(shortened(twin), scenario);
     rows.push({ model: "attacker", variant: `without ${twin.without}`, verdict, shouldHold: false });
   }
+  for (const { name, scenario } of OUT_OF_BAND_SCENARIOS)
+    rows.push({ model: "attacker", variant: name, verdict: searchPairing(scenario, LIMIT), shouldHold: true });
+  for (const { id, without, scenario } of OUT_OF_BAND_TWINS) {
+    const verdict = await search(id === secretUnused.id ? secretUnused : find(twins, id), scenario);
+    rows.push({ model: "attacker", variant: `without ${without}`, verdict, shouldHold: false });
+  }
   for (const id of SEARCHED_TWINS) {
     const twin = find(twins, id);
     rows.push({
@@ -116,10 +153,12 @@ export async function runModels(twins: readonly Twin[]): Promise<Row[]> {
 /** Scenarios, and whether an honest pairing can come about in them: where none can although it should, "holds" says nothing. */
 export async function pairable(): Promise<readonly { readonly scenario: Scenario; readonly pairs: boolean }[]> {
   const { reachesBond } = await loadMutated<Searches>("../models/dolevYao.js", twoRounds);
-  return [{ ...ONE, sessions: 1 }, lettersOnce, digitsForLetters, lettersForDigits].map((scenario) => ({
-    scenario,
-    pairs: reachesBond(scenario, LIMIT),
-  }));
+  return [{ ...ONE, sessions: 1 }, lettersOnce, digitsForLetters, lettersForDigits, linkOnce, secretOnce].map(
+    (scenario) => ({
+      scenario,
+      pairs: reachesBond(scenario, LIMIT),
+    }),
+  );
 }
 
 interface Searches {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { decodeMessage, encodeMessage, TYPE } from "#pairing/messages.js";
 import type { WindowOptions } from "#pairing/responderEvents.js";
-import { codeOf, PairingWorld, PHONE } from "../support/pairing.js";
+import { codeOf, PairingWorld, PC, PHONE } from "../support/pairing.js";
+import { StagedPairing } from "../support/pairingStages.js";
 
 // PROTOCOL.md §7: ten failures in a row, and what a person who tries again is told.
 
@@ -82,4 +84,13 @@ test("a person whose try has to wait is told once, and how long; without failure
   assert.deepEqual(told(1), [[2], "done"]);
   assert.deepEqual(told(6), [[60], "done"]);
   assert.deepEqual(told(40), [[60], "done"]);
+});
+
+test("a forged WAIT makes no person read of more than a minute", () => {
+  const pairing = StagedPairing.at(2, { seed: 4 });
+  assert.equal(pairing.initiator.stateName, "started");
+  const pid = decodeMessage(pairing.sent[0]?.bytes ?? new Uint8Array())?.pid ?? new Uint8Array();
+  const wait = { type: TYPE.WAIT, pid, seq: 1, user: 0, secondsLeft: 0xffff };
+  pairing.initiator.receive(encodeMessage(wait), PC, pairing.now);
+  assert.deepEqual(pairing.initiator.nextEvent(), { type: "delayed", seconds: 60 });
 });

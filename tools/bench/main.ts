@@ -1,11 +1,15 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { nativeCrypto } from "#crypto/native.node.js";
+import { nobleCrypto } from "#crypto/noble.js";
 import type { Figure } from "./figures.js";
 import { openLab, whyNoLab } from "./lab/lab.js";
 import { LOOPBACK, type Place, runPair } from "./pair.js";
+import { measurePairingCpu } from "./pairingCpu.js";
 import { print, summarise } from "./report.js";
 import { labTables, loopbackTables, type Table } from "./rows.js";
 
+const PAIRING = "Pairing by comparing digits: CPU of one side, without processes or network";
 const USAGE = `npm run bench -- [--quick] [--rounds <n>] [--mib <n>] [--only <part of a title or row>] [--json]
 Moves the same bytes between two processes by Handfast and by what else a user could pick, in turns. Trust the ratios:
 both processes and whatever else runs here share the processors. BENCH_PEERS=<folder> adds udx, when "npm i udx-native
@@ -26,6 +30,7 @@ if (options.help) {
   process.exit(0);
 }
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
+if (!options.only || PAIRING.includes(options.only)) measurePairing();
 for (const table of loopbackTables(options.quick)) await measure(table, LOOPBACK);
 const obstacle = whyNoLab();
 if (obstacle) console.error(`\nThe emulated links are left out: ${obstacle}.`);
@@ -38,6 +43,21 @@ else
 function isWanted({ title, rows }: Table): boolean {
   const { only } = options;
   return !only || title.includes(only) || rows.some(({ name }) => name.includes(only));
+}
+
+function measurePairing(): void {
+  const backEnds = [nativeCrypto, nobleCrypto];
+  const lines = backEnds.map((crypto) => ({
+    name: crypto.name,
+    ...measurePairingCpu(crypto, options.quick ? 30 : 200),
+  }));
+  const text = lines.map(
+    ({ name, initiatorMs, responderMs }) =>
+      `  ${name.padEnd(8)} client ${initiatorMs.toFixed(2)} ms, PC ${responderMs.toFixed(2)} ms`,
+  );
+  console.log(
+    options.json ? JSON.stringify({ title: PAIRING, lines }) : [`\n${PAIRING} (medians)`, ...text].join("\n"),
+  );
 }
 
 /** Rounds go through all rows in turn, so that a busy moment hits every row alike. */

@@ -48,6 +48,37 @@ export function fourthGuess(seed: number): Outcome {
   return { succeeded: shown > 3, why: `${shown} attempts got digits` };
 }
 
+/** Six attempts have failed; the person has opened the window again, and the next guess comes at once. */
+export function guessAtOnce(seed: number): Outcome {
+  const stage = new Stage({ seed, attempts: { failures: 6, windows: 2 } });
+  const client = stage.asClient();
+  client.hello();
+  stage.wait(2000);
+  return { succeeded: client.digits !== undefined, why: `digits after two seconds: ${client.digits !== undefined}` };
+}
+
+/** The person opens the window for letters again and again, as people press a button that did not work. How many guesses is that? */
+export function guessOnAndOn(seed: number): Outcome {
+  const method = { kind: "code" } as const;
+  const stage = new Stage({ seed, windowOpen: false, method, types: () => "BBBBB" });
+  const { responder, clock, pcPump } = stage.world;
+  for (let opened = 0; opened < 8; opened++) {
+    try {
+      responder.openWindow({ method }, clock.now());
+    } catch {
+      break;
+    }
+    pcPump.turn();
+    for (let i = 0; i < 3 && responder.isOpen; i++) {
+      const eve = stage.world.start({ ...EVE, port: 7000 + 10 * opened + i });
+      stage.waitFor(() => eve.outcome !== undefined, 200_000);
+      stage.wait(3000);
+    }
+  }
+  const { failures } = stage.world.persisted.at(-1) ?? { failures: 0 };
+  return { succeeded: failures > 10, why: `${failures} guesses in a row` };
+}
+
 /** Two attempts with digits on one screen. */
 export function secondScreen(seed: number): Outcome {
   const stage = new Stage({ seed, pcSays: () => undefined });

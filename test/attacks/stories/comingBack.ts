@@ -1,6 +1,7 @@
+import { MemoryBondStore } from "#bonds/memoryStore.js";
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import { encodeMessage, TYPE } from "#pairing/messages.js";
-import { pairingMessage, type Seen } from "../attacker.js";
+import { EVE, pairingMessage, type Seen } from "../attacker.js";
 import { DeviceStage, PC, PHONE } from "../deviceStage.js";
 import { SEQ } from "../impostors.js";
 import type { Outcome } from "../stage.js";
@@ -23,6 +24,19 @@ export async function replayInit(seed: number): Promise<Outcome> {
   const after = stage.pcStore.bonds()[0];
   const succeeded = stage.accepted.length > before || after?.lastSeenAt !== bond?.lastSeenAt;
   return { succeeded, why: `${fresh.length} Inits replayed, ${stage.accepted.length - before} sessions` };
+}
+
+/** Somebody copied the phone's state; the phone itself has connected twice since. */
+export async function useCopiedBond(seed: number): Promise<Outcome> {
+  const stage = new DeviceStage({ seed });
+  await stage.pair();
+  await stage.wait(2000);
+  const copy = new MemoryBondStore(stage.random.bytes);
+  copy.identity = () => stage.phoneStore.identity();
+  for (const bond of stage.phoneStore.bonds()) await copy.put(bond);
+  for (const port of [50_001, 50_002]) await stage.connect(stage.phone(stage.phoneStore, { ...PHONE, port }));
+  const thief = await stage.connect(stage.phone(copy, EVE));
+  return { succeeded: thief === "connected", why: thief };
 }
 
 /** The last pairing messages were seen, the handshake was not: the bond must give nothing yet. */
