@@ -1,16 +1,17 @@
 import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
 import { Closing } from "./closing.js";
-import type { ConnectionEvent, ConnectionStats } from "./connectionEvents.js";
+import type { ConnectionEvent } from "./connectionEvents.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { cidKey } from "./connectionId.js";
 import type { ConnectionLog } from "./connectionLog.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
+import { type ConnectionStats, partsStats } from "./connectionStats.js";
 import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import type { DatagramPool } from "./datagramPool.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
-import { BASE_DATAGRAM, PathMtu } from "./mtu.js";
+import { BASE_DATAGRAM, DEFAULT_MAX_DATAGRAM, PathMtu } from "./mtu.js";
 import { DATA_OVERHEAD, type PacketProtection } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
@@ -66,7 +67,7 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#maxDatagram = Math.min(options.maxDatagram ?? 1452, options.peer.maxUdpPayload);
+    this.#maxDatagram = Math.min(options.maxDatagram ?? DEFAULT_MAX_DATAGRAM, options.peer.maxUdpPayload);
     this.#parts = createParts({
       ...options,
       initiator: options.role === "initiator",
@@ -86,7 +87,12 @@ export class Connection {
     const timeouts = [options.local.idleMs, options.peer.idleMs].filter((timeout) => timeout > 0);
     this.#idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
     this.#sender = new PacketSender(this.#parts, this.#writer, {
-      ...options,
+      protection: options.protection,
+      rekey: options.rekey,
+      peer: options.peer,
+      random: options.random,
+      pool: options.pool,
+      log: options.log,
       onElicitingSent: (now) => this.#idle.onElicitingSent(now),
     });
     this.#confirmed = options.role === "initiator";
@@ -271,19 +277,8 @@ export class Connection {
   }
 
   stats(): ConnectionStats {
-    const { rtt, recovery, congestion, streams } = this.#parts;
-    return {
-      ...this.#received,
-      ...this.#sender.sent,
-      rttMs: rtt.smoothed,
-      window: congestion.window,
-      packetSize: this.#parts.mtu.current,
-      bytesInFlight: recovery.bytesInFlight,
-      packetsLost: recovery.lostPackets,
-      spuriousLosses: recovery.spuriousLosses,
-      epoch: this.#options.rekey.epoch,
-      streams: streams.size,
-    };
+    const { epoch } = this.#options.rekey;
+    return { ...this.#received, ...this.#sender.sent, ...partsStats(this.#parts), epoch };
   }
 
   get #pto(): number {

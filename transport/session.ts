@@ -7,7 +7,8 @@ import { Gate } from "#kernel/gate.js";
 import type { Address, Clock } from "#kernel/ports.js";
 import type { CloseInfo } from "./closing.js";
 import type { Connection } from "./connection.js";
-import type { ConnectionEvent, ConnectionStats } from "./connectionEvents.js";
+import type { ConnectionEvent } from "./connectionEvents.js";
+import type { ConnectionStats } from "./connectionStats.js";
 import { STREAM_CODE } from "./errors.js";
 import { SessionClosedError } from "./sessionErrors.js";
 import { SessionStream, type WaitOptions } from "./sessionStream.js";
@@ -55,7 +56,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   readonly #exporter: Uint8Array;
   readonly #streams = new Map<Stream, SessionStream>();
   /** How to stop listening to the AbortSignals of streams that are over. */
-  readonly #signals = new Map<Stream, () => void>();
+  #signals: Map<Stream, () => void> | undefined;
   readonly #incoming = new AsyncQueue<SessionStream>();
   readonly #changed = new Gate();
   #closeInfo: CloseInfo | undefined;
@@ -216,8 +217,8 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   #onClosed(info: CloseInfo): void {
     this.#closeInfo = info;
     for (const stream of this.#streams.values()) stream.notify();
-    for (const forget of this.#signals.values()) forget();
-    this.#signals.clear();
+    for (const forget of this.#signals?.values() ?? []) forget();
+    this.#signals = undefined;
     this.#incoming.end();
     this.#resolveClosed(info);
     this.emit("closed", info);
@@ -236,13 +237,14 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   #resetOnAbort(stream: Stream, wrapped: SessionStream, signal: AbortSignal): void {
     const abort = (): void => wrapped.reset(STREAM_CODE.ABORTED);
     signal.addEventListener("abort", abort, { once: true });
+    this.#signals ??= new Map();
     this.#signals.set(stream, () => signal.removeEventListener("abort", abort));
   }
 
   #unwrap(stream: Stream): void {
     this.#streams.delete(stream);
-    this.#signals.get(stream)?.();
-    this.#signals.delete(stream);
+    this.#signals?.get(stream)?.();
+    this.#signals?.delete(stream);
   }
 
   #wrap(stream: Stream): SessionStream {

@@ -39,9 +39,9 @@ export function loadSodiumCrypto(): Crypto | undefined {
   }
 }
 
-function sodiumAead(sodium: Sodium, secret: Uint8Array): Aead {
-  requireLength("aead key", secret, 32);
-  const key = secret.slice();
+/** Uses the caller's key bytes and keeps no copy: when they are overwritten, the key is gone. */
+function sodiumAead(sodium: Sodium, key: Uint8Array): Aead {
+  requireLength("aead key", key, 32);
   return {
     seal(nonce, aad, plaintext, out, outOffset) {
       const target = out.subarray(outOffset, outOffset + plaintext.length + TAG);
