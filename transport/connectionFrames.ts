@@ -117,6 +117,24 @@ export class ConnectionFrames implements FrameSink {
     if (this.#parts.streams.raiseLimit(unidirectional, limit)) this.#events.push({ type: "streamsAvailable" });
   }
 
+  /** RFC 9000 §4.1: if the peer's limit is an old one, the new one was lost, or went to where the peer was before. */
+  onDataBlocked(id: number | undefined, limit: number): void {
+    const { receiveWindow, due, streams } = this.#parts;
+    if (id === undefined) {
+      if (receiveWindow.limit > limit) due.maxData = true;
+      return;
+    }
+    const stream = streams.forReceiving(id);
+    const window = stream?.receiving?.window;
+    if (!stream || !window || window.limit <= limit) return;
+    window.repeat();
+    this.#writer.noteStream(stream);
+  }
+
+  onStreamsBlocked(unidirectional: boolean, limit: number): void {
+    this.#parts.streams.onPeerBlocked(unidirectional, limit);
+  }
+
   onCrypto(offset: number, data: Uint8Array): void {
     const bytes = this.#parts.crypto.receive(offset, data);
     if (bytes) this.#hooks.onCrypto(bytes);

@@ -21,6 +21,8 @@ export interface Keyed extends Accepted {
   readonly role: "initiator" | "responder";
   readonly path: Address;
   readonly rttMs: number | undefined;
+  /** Initiator: when it began to dial. */
+  readonly dialledAt?: Instant;
   readonly held?: boolean;
 }
 
@@ -58,6 +60,7 @@ export function openConnection(surroundings: Surroundings, keyed: Keyed, now: In
     onWork: () => entries.touch(entry),
     congestion: congestion ?? DEFAULT_CONTROLLER,
     initialRttMs: keyed.rttMs,
+    dialledAt: keyed.dialledAt,
     held: keyed.held === true,
     maxDatagram: maxDatagram?.(path) ?? DEFAULT_MAX_DATAGRAM,
   });

@@ -106,9 +106,13 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
     return this.#incoming;
   }
 
-  /** Unreliable message; false when it is too large or the session is over. It may be lost, never torn or doubled. */
-  sendDatagram(bytes: Uint8Array): boolean {
-    const sent = this.#connection.sendDatagram(bytes.slice());
+  /**
+   * Unreliable message; false when it is too large or the session is over. It may be lost, never torn or doubled.
+   * `expires`: milliseconds from now after which it is thrown away if it has not left, because nobody wants it any more.
+   */
+  sendDatagram(bytes: Uint8Array, options: { readonly expires?: number } = {}): boolean {
+    const { expires = Number.POSITIVE_INFINITY } = options;
+    const sent = this.#connection.sendDatagram(bytes.slice(), this.#options.clock.now() + expires);
     this.wake();
     return sent;
   }
@@ -131,11 +135,11 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   /** Fresh keys from a fresh handshake inside the channel; resolves when both ends use them. */
   async rekey(options: WaitOptions = {}): Promise<{ readonly epoch: number }> {
     this.#throwIfClosed();
-    const before = this.#connection.stats().epoch;
+    const before = this.stats().epoch;
     this.#connection.rekey();
     this.wake();
     for (;;) {
-      const { epoch } = this.#connection.stats();
+      const { epoch } = this.stats();
       if (epoch > before) return { epoch };
       this.#throwIfClosed();
       await this.#changed.wait(options.signal);
@@ -149,7 +153,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   }
 
   stats(): ConnectionStats {
-    return this.#connection.stats();
+    return this.#connection.stats(this.#options.clock.now());
   }
 
   /** Sends what was written (for two seconds at most), then says goodbye. Resolves when the session is over. */
