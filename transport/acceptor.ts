@@ -162,7 +162,7 @@ export class Acceptor {
       psk,
       copied,
       noise: result,
-      local,
+      local: parameters,
       peer,
       remoteCid: init.scid,
       localCid,

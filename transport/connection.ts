@@ -1,49 +1,22 @@
-import type { Address, Instant, OutgoingDatagram, RandomSource } from "#kernel/ports.js";
+import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
+import { isBlocked } from "./blockedFrames.js";
 import { Closing } from "./closing.js";
-import type { ConnectionEvent, ConnectionStats } from "./connectionEvents.js";
+import type { ConnectionEvent } from "./connectionEvents.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { cidKey } from "./connectionId.js";
-import type { ConnectionLog } from "./connectionLog.js";
+import type { ConnectionOptions } from "./connectionOptions.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
-import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
-import type { DatagramPool } from "./datagramPool.js";
+import { type ConnectionStats, Counters, partsStats } from "./connectionStats.js";
+import { createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
-import { BASE_DATAGRAM, PathMtu } from "./mtu.js";
-import { DATA_OVERHEAD, type PacketProtection } from "./packet.js";
+import { BASE_DATAGRAM, DEFAULT_MAX_DATAGRAM, PathMtu } from "./mtu.js";
+import { DATA_OVERHEAD } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
-import type { TransportParameters } from "./params.js";
-import type { Rekey } from "./rekey.js";
 import type { SentPacket } from "./sentPacket.js";
-import type { SpareCids } from "./spareCids.js";
 import type { Stream } from "./stream.js";
-
-export interface ConnectionOptions {
-  readonly role: "initiator" | "responder";
-  readonly protection: PacketProtection;
-  readonly rekey: Rekey;
-  readonly local: TransportParameters;
-  readonly peer: TransportParameters;
-  readonly path: Address;
-  readonly cids: SpareCids;
-  readonly random: RandomSource;
-  readonly now: Instant;
-  /** Send nothing, not even the end, before `release`: the first packet tells the peer that we are ready for good. */
-  readonly held?: boolean;
-  readonly initialRttMs?: number | undefined;
-  /** The largest UDP payload that the interface takes whole, 1200 to 65507: packets grow up to it by probing. */
-  readonly maxDatagram?: number;
-  /** Send a PING before the idle timeout would end the connection. */
-  readonly keepAlive?: boolean;
-  readonly congestion?: ControllerName;
-  /** Shared by all connections of one socket. */
-  readonly pool: DatagramPool;
-  /** A command left something to send, or to forget: `nextDatagram` wants to be asked. */
-  readonly onWork?: () => void;
-  readonly log?: ConnectionLog | undefined;
-}
 
 /**
  * One keyed connection between two ends that have proved themselves: PROTOCOL.md §5 to §9.
@@ -62,11 +35,11 @@ export class Connection {
   #confirmed: boolean;
   #held: boolean;
   #closedTold = false;
-  readonly #received = { bytesReceived: 0, packetsReceived: 0 };
+  readonly #counters = new Counters();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#maxDatagram = Math.min(options.maxDatagram ?? 1452, options.peer.maxUdpPayload);
+    this.#maxDatagram = Math.min(options.maxDatagram ?? DEFAULT_MAX_DATAGRAM, options.peer.maxUdpPayload);
     this.#parts = createParts({
       ...options,
       initiator: options.role === "initiator",
@@ -85,12 +58,13 @@ export class Connection {
     });
     const timeouts = [options.local.idleMs, options.peer.idleMs].filter((timeout) => timeout > 0);
     this.#idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
-    this.#sender = new PacketSender(this.#parts, this.#writer, {
-      ...options,
-      onElicitingSent: (now) => this.#idle.onElicitingSent(now),
-    });
+    const { protection, rekey, peer, random, pool, log } = options;
+    const onElicitingSent = (now: Instant): void => this.#idle.onElicitingSent(now);
+    const tools = { protection, rekey, peer, random, pool, log, onElicitingSent };
+    this.#sender = new PacketSender(this.#parts, this.#writer, tools);
     this.#confirmed = options.role === "initiator";
     this.#held = options.held === true;
+    if (this.#confirmed) this.#counters.handshakeMs = options.now - (options.dialledAt ?? options.now);
     // PROTOCOL.md §2: the initiator's first data packet confirms the keys, so it goes out even when there is nothing to say.
     this.#parts.due.ping = this.#confirmed;
   }
@@ -135,8 +109,8 @@ export class Connection {
         if (protection.drops.forged > forged && this.#closing.open) rekey.onPacketForged(now);
         return false;
       }
-      this.#received.packetsReceived++;
-      this.#received.bytesReceived += datagram.length;
+      this.#counters.packetsReceived++;
+      this.#counters.bytesReceived += datagram.length;
       this.#options.log?.packetReceived({ ...opened, number: opened.packetNumber, size: datagram.length }, now);
       this.#onAuthentic(datagram.length, cidKey(datagram, 1), from, opened, newestBefore, now);
     } catch (error) {
@@ -154,7 +128,10 @@ export class Connection {
       return;
     }
     if (this.#keepAlive && now >= this.#idle.keepAliveAt) this.#parts.due.ping = true;
+    if (this.#parts.blocked.tick(now)) this.#parts.due.blocked = true;
+    const { ptoCount } = this.#parts.recovery;
     this.#onLoss(this.#parts.recovery.onTimeout(now), now);
+    if (this.#parts.recovery.ptoCount > ptoCount) this.#counters.probeTimeouts++;
     try {
       this.#options.rekey.tick(now);
       this.#syncRekey();
@@ -167,7 +144,7 @@ export class Connection {
   get deadline(): Instant | undefined {
     if (!this.#closing.open) return this.#closing.deadline;
     if (this.#held) return undefined;
-    const { recovery, acks, path } = this.#parts;
+    const { recovery, acks, path, blocked } = this.#parts;
     let earliest = this.#idle.expiresAt(recovery.pto);
     // A PING that already waits for the pacer must not call for another tick.
     if (this.#keepAlive && !this.#parts.due.ping) earliest = Math.min(earliest, this.#idle.keepAliveAt);
@@ -175,6 +152,7 @@ export class Connection {
       recovery.deadline,
       acks.dueAt,
       path.deadline,
+      blocked.deadline,
       this.#sender.pacedUntil,
       this.#options.rekey.deadline,
     ])
@@ -188,6 +166,7 @@ export class Connection {
     if (this.#closing.open) {
       const datagram = this.#sender.pathDatagram(now) ?? this.#sender.mtuProbe(now) ?? this.#sender.dataDatagram(now);
       if (this.#parts.path.takeSuspect()) this.#events.push({ type: "suspect" });
+      if (!datagram) this.#parts.blocked.look(isBlocked(this.#parts), this.#pto, now);
       return datagram;
     }
     const frame = this.#closing.take();
@@ -210,10 +189,10 @@ export class Connection {
     return this.#closing.open ? this.#parts.streams.open(unidirectional) : undefined;
   }
 
-  /** False when it is larger than `maxDatagramSize`, or the connection is closed. */
-  sendDatagram(bytes: Uint8Array): boolean {
+  /** False when it is larger than `maxDatagramSize`, or the connection is closed. Thrown away if it has not left before `expiresAt`. */
+  sendDatagram(bytes: Uint8Array, expiresAt?: Instant): boolean {
     if (!this.#closing.open || bytes.length > this.maxDatagramSize) return false;
-    this.#parts.datagramsOut.push(bytes);
+    this.#parts.datagramsOut.push(bytes, expiresAt);
     this.#options.onWork?.();
     return true;
   }
@@ -274,20 +253,10 @@ export class Connection {
     this.#options.onWork?.();
   }
 
-  stats(): ConnectionStats {
-    const { rtt, recovery, congestion, streams } = this.#parts;
-    return {
-      ...this.#received,
-      ...this.#sender.sent,
-      rttMs: rtt.smoothed,
-      window: congestion.window,
-      packetSize: this.#parts.mtu.current,
-      bytesInFlight: recovery.bytesInFlight,
-      packetsLost: recovery.lostPackets,
-      spuriousLosses: recovery.spuriousLosses,
-      epoch: this.#options.rekey.epoch,
-      streams: streams.size,
-    };
+  stats(now: Instant): ConnectionStats {
+    const { rekey } = this.#options;
+    const epoch = { epoch: rekey.epoch, epochAgeMs: rekey.ageMs(now), bytesResent: this.#writer.bytesResent };
+    return { ...this.#counters, ...this.#sender.sent, ...partsStats(this.#parts, now), ...epoch };
   }
 
   get #pto(): number {
@@ -314,6 +283,7 @@ export class Connection {
     this.#idle.onReceived(now);
     if (!this.#confirmed) {
       this.#confirmed = true;
+      this.#counters.handshakeMs = now - this.#options.now;
       this.#parts.cids.offer();
       this.#events.push({ type: "confirmed" });
     }
@@ -327,11 +297,12 @@ export class Connection {
       if (newest) this.#parts.cids.onArrival(dcid);
     }
     this.#frames.finish(now, this.#onPathMoved);
-    this.#options.log?.metrics(() => this.stats(), now);
+    this.#options.log?.metrics(() => this.stats(now), now);
     this.#syncRekey();
   }
 
   readonly #onPathMoved = (sameHost: boolean): void => {
+    this.#counters.pathChanges++;
     this.#parts.cids.onMoved();
     this.#parts.recovery.probe();
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
@@ -356,6 +327,7 @@ export class Connection {
     const { mtu, rtt } = this.#parts;
     for (const { number, frames, size, probe } of lost) {
       this.#writer.onLost(frames);
+      this.#counters.bytesLost += size;
       this.#options.log?.packetLost(number, now);
       if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
     }

@@ -14,20 +14,3 @@ export type ConnectionEvent =
   /** The peer does not answer where it was: a fresh handshake should be tried beside this connection. */
   | { readonly type: "suspect" }
   | { readonly type: "closed"; readonly info: CloseInfo };
-
-export interface ConnectionStats {
-  readonly rttMs: number;
-  readonly window: number;
-  /** UDP payload bytes of a full packet. */
-  readonly packetSize: number;
-  readonly bytesInFlight: number;
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  readonly packetsSent: number;
-  readonly packetsReceived: number;
-  readonly packetsLost: number;
-  /** Of those, packets that arrived after all. */
-  readonly spuriousLosses: number;
-  readonly epoch: number;
-  readonly streams: number;
-}

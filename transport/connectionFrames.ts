@@ -10,6 +10,7 @@ import type { SentPacket } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
 
 const MAX_PATH_RESPONSES = 4;
+const NO_STREAMS: readonly Stream[] = [];
 
 /** What only the connection itself can do about a frame. */
 export interface FrameHooks {
@@ -29,7 +30,7 @@ export class ConnectionFrames implements FrameSink {
   readonly #events: ConnectionEvent[];
   readonly #hooks: FrameHooks;
   /** Streams that became readable in this packet: one event each. */
-  readonly #readable = new Set<Stream>();
+  #readable: Set<Stream> | undefined;
   #from: Address = { host: "", port: 0 };
   #now: Instant = 0;
   #ackNow = false;
@@ -51,8 +52,8 @@ export class ConnectionFrames implements FrameSink {
   finish(now: Instant, onPathMoved: (sameHost: boolean) => void): void {
     for (let stream = this.#parts.streams.accept(); stream; stream = this.#parts.streams.accept())
       this.#events.push({ type: "stream", stream });
-    for (const stream of this.#readable) this.#events.push({ type: "readable", stream });
-    this.#readable.clear();
+    for (const stream of this.#readable ?? NO_STREAMS) this.#events.push({ type: "readable", stream });
+    this.#readable?.clear();
     if (this.#ackNow) this.#parts.acks.expedite(now);
     this.#ackNow = false;
     if (this.#moved) {
@@ -79,7 +80,7 @@ export class ConnectionFrames implements FrameSink {
     const before = side.available;
     this.#count(side.onData(offset, data, fin));
     this.#release(side);
-    if (side.available > before || side.complete) this.#readable.add(stream);
+    if (side.available > before || side.complete) this.#noteReadable(stream);
     this.#settle(stream);
   }
 
@@ -89,7 +90,7 @@ export class ConnectionFrames implements FrameSink {
     if (!stream || !side) return;
     this.#count(side.onReset(code, finalSize));
     this.#release(side);
-    this.#readable.add(stream);
+    this.#noteReadable(stream);
     this.#settle(stream);
   }
 
@@ -114,6 +115,24 @@ export class ConnectionFrames implements FrameSink {
 
   onMaxStreams(unidirectional: boolean, limit: number): void {
     if (this.#parts.streams.raiseLimit(unidirectional, limit)) this.#events.push({ type: "streamsAvailable" });
+  }
+
+  /** RFC 9000 §4.1: if the peer's limit is an old one, the new one was lost, or went to where the peer was before. */
+  onDataBlocked(id: number | undefined, limit: number): void {
+    const { receiveWindow, due, streams } = this.#parts;
+    if (id === undefined) {
+      if (receiveWindow.limit > limit) due.maxData = true;
+      return;
+    }
+    const stream = streams.forReceiving(id);
+    const window = stream?.receiving?.window;
+    if (!stream || !window || window.limit <= limit) return;
+    window.repeat();
+    this.#writer.noteStream(stream);
+  }
+
+  onStreamsBlocked(unidirectional: boolean, limit: number): void {
+    this.#parts.streams.onPeerBlocked(unidirectional, limit);
   }
 
   onCrypto(offset: number, data: Uint8Array): void {
@@ -169,6 +188,11 @@ export class ConnectionFrames implements FrameSink {
   #release(side: ReceiveSide): void {
     this.#parts.receiveWindow.onConsumed(side.takeReleased());
     if (this.#parts.receiveWindow.updateDue) this.#parts.due.maxData = true;
+  }
+
+  #noteReadable(stream: Stream): void {
+    this.#readable ??= new Set();
+    this.#readable.add(stream);
   }
 
   #settle(stream: Stream): void {

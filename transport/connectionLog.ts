@@ -1,6 +1,6 @@
 import type { Instant } from "#kernel/ports.js";
 import type { CloseInfo } from "./closing.js";
-import type { ConnectionStats } from "./connectionEvents.js";
+import type { ConnectionStats } from "./connectionStats.js";
 
 /** One packet as its sealer or opener sees it. `payload`: the frames in clear; a view, copy what is kept. */
 export interface LoggedPacket {

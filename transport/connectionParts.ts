@@ -1,5 +1,6 @@
 import type { Address, RandomSource } from "#kernel/ports.js";
 import { Acknowledgements } from "./acknowledgements.js";
+import { Blocked } from "./blocked.js";
 import type { CongestionController } from "./congestion.js";
 import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import { CryptoStream } from "./cryptoStream.js";
@@ -41,10 +42,12 @@ export interface ConnectionParts {
   readonly due: {
     ping: boolean;
     maxData: boolean;
+    blocked: boolean;
     rekeyRequest: number | undefined;
     ackFrequency: AckFrequency | undefined;
     pathResponses: PathResponse[];
   };
+  readonly blocked: Blocked;
   mtu: PathMtu;
 }
 
@@ -101,7 +104,15 @@ export function createParts(input: {
     crypto: new CryptoStream(),
     path: new PathValidation(input.path, input.random),
     cids: input.cids,
-    due: { ping: false, maxData: false, rekeyRequest: undefined, ackFrequency: undefined, pathResponses: [] },
+    due: {
+      ping: false,
+      maxData: false,
+      blocked: false,
+      rekeyRequest: undefined,
+      ackFrequency: undefined,
+      pathResponses: [],
+    },
+    blocked: new Blocked(),
     mtu: new PathMtu(maxDatagram),
   };
 }

@@ -1,9 +1,18 @@
+import type { Instant } from "#kernel/ports.js";
+
+interface Waiting {
+  readonly bytes: Uint8Array;
+  readonly expiresAt: Instant;
+}
+
 /** Datagrams (RFC 9221) that wait to be sent or read. Bounded in bytes: the oldest goes first, and is counted. */
 export class DatagramQueue {
-  readonly #queue: Uint8Array[] = [];
+  readonly #queue: Waiting[] = [];
   readonly #maxBytes: number;
   #bytes = 0;
+  /** For want of room, and for being late. */
   dropped = 0;
+  expired = 0;
 
   constructor(maxBytes: number = 64 * 1024) {
     this.#maxBytes = maxBytes;
@@ -13,21 +22,28 @@ export class DatagramQueue {
     return this.#queue.length;
   }
 
-  push(datagram: Uint8Array): void {
-    this.#queue.push(datagram);
-    this.#bytes += datagram.length;
+  /** From `expiresAt` on it is worth nothing to anybody. */
+  push(bytes: Uint8Array, expiresAt: Instant = Number.POSITIVE_INFINITY): void {
+    this.#queue.push({ bytes, expiresAt });
+    this.#bytes += bytes.length;
     while (this.#bytes > this.#maxBytes && this.#queue.length > 1) {
       this.shift();
       this.dropped++;
     }
   }
 
-  peek(): Uint8Array | undefined {
-    return this.#queue[0];
+  /** The oldest that is still worth something. */
+  peek(now: Instant): Uint8Array | undefined {
+    for (let first = this.#queue[0]; first; first = this.#queue[0]) {
+      if (now < first.expiresAt) return first.bytes;
+      this.shift();
+      this.expired++;
+    }
+    return undefined;
   }
 
   shift(): Uint8Array | undefined {
-    const first = this.#queue.shift();
+    const first = this.#queue.shift()?.bytes;
     this.#bytes -= first?.length ?? 0;
     return first;
   }

@@ -49,6 +49,15 @@ class Describer implements FrameSink {
     this.#add("stream", { stream_id: id, offset, length: data.length, fin });
   }
 
+  onDataBlocked(stream: number | undefined, limit: number): void {
+    if (stream === undefined) this.#add("data_blocked", { limit });
+    else this.#add("stream_data_blocked", { stream_id: stream, limit });
+  }
+
+  onStreamsBlocked(unidirectional: boolean, limit: number): void {
+    this.#add("streams_blocked", { stream_type: unidirectional ? "unidirectional" : "bidirectional", limit });
+  }
+
   onMaxData(limit: number): void {
     this.#add("max_data", { maximum: limit });
   }

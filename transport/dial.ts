@@ -109,6 +109,11 @@ export class Dial {
     this.#giveUpAt = options.now + (options.timeoutMs ?? GIVE_UP_MS);
   }
 
+  /** When it began. */
+  get since(): Instant {
+    return this.#options.now;
+  }
+
   get deadline(): Instant {
     return Math.min(this.#nextSendAt, this.#giveUpAt);
   }

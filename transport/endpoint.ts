@@ -24,6 +24,12 @@ const RESUME_SPACING_MS = 10;
 /** Two dials that cross within this time are one wish. */
 const CROSSING_MS = 10_000;
 
+interface Dialling {
+  readonly handle: number;
+  readonly dial: Dial;
+  readonly options: ConnectOptions;
+}
+
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
 export class Endpoint implements Machine {
   readonly answersWait = true;
@@ -31,10 +37,7 @@ export class Endpoint implements Machine {
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
   readonly #entries = new ConnectionTable();
-  readonly #dials = new Map<
-    number,
-    { readonly handle: number; readonly dial: Dial; readonly options: ConnectOptions }
-  >();
+  readonly #dials = new Map<number, Dialling>();
   readonly #replies: OutgoingDatagram[] = [];
   readonly #events: EndpointEvent[] = [];
   readonly #resets = new TokenBuckets(10, 10);
@@ -187,7 +190,7 @@ export class Endpoint implements Machine {
     }
     this.#dials.delete(key);
     if (result.error) this.#events.push({ type: "failed", dial: found.handle, error: result.error });
-    else this.#onDialled(found.handle, found.options, found.dial.scid, result, now);
+    else this.#onDialled(found, result, now);
   }
 
   #receiveData(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -237,9 +240,7 @@ export class Endpoint implements Machine {
   }
 
   #onDialled(
-    handle: number,
-    options: ConnectOptions,
-    localCid: Uint8Array,
+    { handle, options, dial }: Dialling,
     result: Extract<DialResult, { error: undefined }>,
     now: Instant,
   ): void {
@@ -255,9 +256,10 @@ export class Endpoint implements Machine {
         local: this.#parameters,
         peer: result.peer,
         remoteCid: result.remoteCid,
-        localCid,
+        localCid: dial.scid,
         path: result.path,
         rttMs: result.rttMs,
+        dialledAt: dial.since,
         held: options.hold === true && !result.copied,
       },
       now,

@@ -53,7 +53,7 @@ export class ReceiveWindow {
   /** The new limit to announce. A window that was used up within four round trips doubles first (quic-go's rule). */
   announce(now: Instant, smoothedRttMs: number): number {
     const since = now - (this.#announcedAt ?? Number.NEGATIVE_INFINITY);
-    if (since < 4 * smoothedRttMs) this.#size = Math.min(2 * this.#size, this.#maxSize);
+    if (!this.#repeat && since < 4 * smoothedRttMs) this.#size = Math.min(2 * this.#size, this.#maxSize);
     this.#announcedAt = now;
     this.#repeat = false;
     this.#limit = Math.max(this.#limit, this.#consumed + this.#size);

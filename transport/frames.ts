@@ -78,6 +78,9 @@ export interface FrameSink {
   onMaxData(limit: number): void;
   onMaxStreamData(id: number, limit: number): void;
   onMaxStreams(unidirectional: boolean, limit: number): void;
+  /** The peer has more to send than this limit of ours allows: `stream` undefined means the connection's. */
+  onDataBlocked(stream: number | undefined, limit: number): void;
+  onStreamsBlocked(unidirectional: boolean, limit: number): void;
   onNewConnectionId(sequence: number, retirePrior: number, cid: Uint8Array, token: Uint8Array): void;
   onRetireConnectionId(sequence: number): void;
   onPathChallenge(token: Uint8Array): void;
@@ -150,14 +153,12 @@ function parseControl(type: number, reader: ByteReader, sink: FrameSink): void {
     case FRAME.MAX_STREAMS_UNI:
       return sink.onMaxStreams(type === FRAME.MAX_STREAMS_UNI, reader.varint());
     case FRAME.STREAM_DATA_BLOCKED:
-      reader.varint();
-      reader.varint();
-      return;
+      return sink.onDataBlocked(reader.varint(), reader.varint());
     case FRAME.DATA_BLOCKED:
+      return sink.onDataBlocked(undefined, reader.varint());
     case FRAME.STREAMS_BLOCKED_BIDI:
     case FRAME.STREAMS_BLOCKED_UNI:
-      reader.varint();
-      return;
+      return sink.onStreamsBlocked(type === FRAME.STREAMS_BLOCKED_UNI, reader.varint());
     case FRAME.NEW_CONNECTION_ID:
       return sink.onNewConnectionId(reader.varint(), reader.varint(), reader.take(8), reader.take(16));
     case FRAME.RETIRE_CONNECTION_ID:

@@ -36,8 +36,11 @@ function packetKeys(crypto: Crypto, secret: Uint8Array): PacketKeys {
   const key = hkdfExpand(crypto, secret, LABEL_KEY, 32);
   const hp = hkdfExpand(crypto, secret, LABEL_MASK, 32);
   const iv = hkdfExpand(crypto, secret, LABEL_IV, 12);
+  const mask = crypto.headerMask(hp);
+  hp.fill(0);
   const erase = (): void => {
-    for (const bytes of [key, hp, iv]) bytes.fill(0);
+    key.fill(0);
+    iv.fill(0);
   };
-  return { aead: crypto.aead(key), iv, mask: crypto.headerMask(hp), erase };
+  return { aead: crypto.aead(key), iv, mask, erase };
 }

@@ -3,6 +3,8 @@ import type { SentPacket } from "./sentPacket.js";
 
 /** What every path carries: the handshake has proved it. UDP payload bytes, as everything here. */
 export const BASE_DATAGRAM = 1200;
+/** What Ethernet with IPv6 and room for a tunnel takes whole: where nobody knows the interface. */
+export const DEFAULT_MAX_DATAGRAM = 1452;
 /** Ethernet with a tunnel, IPv6 and IPv4 over Ethernet, NFS-sized and common jumbo frames, loopback. */
 const STEPS = [BASE_DATAGRAM, 1372, 1452, 1472, 4052, 8952, 8972, 16_336, 32_720, 61_440] as const;
 const MAX_PROBES = 3;

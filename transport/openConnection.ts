@@ -4,12 +4,16 @@ import type { Accepted } from "./acceptor.js";
 import { Connection } from "./connection.js";
 import { cidKey, resetToken } from "./connectionId.js";
 import type { ConnectionTable, Entry } from "./connectionTable.js";
+import { DEFAULT_CONTROLLER } from "./controllers.js";
 import type { DatagramPool } from "./datagramPool.js";
 import type { EndpointOptions } from "./endpointTypes.js";
 import { trafficKeys } from "./keys.js";
+import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
 import type { NoiseResult } from "./noiseState.js";
 import { PacketProtection } from "./packet.js";
+import type { TransportParameters } from "./params.js";
 import { Rekey } from "./rekey.js";
+import { REKEY_LIMITS } from "./rekeyLimits.js";
 import { SpareCids } from "./spareCids.js";
 
 /** A handshake that has made keys, seen from our end. */
@@ -17,6 +21,8 @@ export interface Keyed extends Accepted {
   readonly role: "initiator" | "responder";
   readonly path: Address;
   readonly rttMs: number | undefined;
+  /** Initiator: when it began to dial. */
+  readonly dialledAt?: Instant;
   readonly held?: boolean;
 }
 
@@ -31,39 +37,75 @@ export interface Surroundings {
 /** Keys, packets, rekeying and connection IDs of one connection, put together and entered into the table. */
 export function openConnection(surroundings: Surroundings, keyed: Keyed, now: Instant): Entry {
   const { options, pool, entries } = surroundings;
-  const { crypto, random, identity, keepAlive = false, rekeyLimits, maxDatagram, congestion } = options;
-  const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, remoteCid, localCid } = keyed;
+  const { random, keepAlive = false, maxDatagram, congestion } = options;
+  const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, localCid } = keyed;
   const exporter = noise.exporter.slice();
-  const onSecrets = secretsLog(options, role === "initiator" ? localCid : remoteCid);
-  onSecrets?.(0, noise);
-  const protection = new PacketProtection({ keys: trafficKeys(crypto, role, noise), remoteCid, random });
-  const rekey = new Rekey({
-    ...{ crypto, random, role, own: identity, peerStatic, psk, protection, now },
-    handshakeHash: noise.handshakeHash,
-    exporter: noise.exporter,
-    onSecrets,
-    ...(rekeyLimits && { limits: rekeyLimits }),
-  });
+  const protection = protect(surroundings, keyed);
+  // Every property by name: V8 gives each object that was spread together a shape of its own, 400 bytes a piece.
+  const rekey = rekeying(surroundings, keyed, protection, now);
   const cids = spareCids(surroundings, keyed, () => entry);
   const connection = new Connection({
-    ...{ role, protection, rekey, local, peer, path, random, now, pool, cids },
+    role,
+    protection,
+    rekey,
+    local,
+    peer: limitsOf(peer),
+    path,
+    random,
+    now,
+    pool,
+    cids,
     keepAlive: keepAlive && !copied,
     log: options.log?.({ role, cid: localCid, now }),
     onWork: () => entries.touch(entry),
-    ...(congestion && { congestion }),
+    congestion: congestion ?? DEFAULT_CONTROLLER,
     initialRttMs: keyed.rttMs,
+    dialledAt: keyed.dialledAt,
     held: keyed.held === true,
-    ...(maxDatagram && { maxDatagram: maxDatagram(path) }),
+    maxDatagram: maxDatagram?.(path) ?? DEFAULT_MAX_DATAGRAM,
   });
   const entry: Entry = {
-    ...{ connection, protection, role, peerId, peerStatic, exporter, psk, copied },
+    connection,
+    protection,
+    role,
+    peerId,
+    peerStatic,
+    exporter,
+    psk,
+    copied,
     cids: new Set([cidKey(localCid)]),
     resetToken: role === "initiator" ? peer.resetToken : undefined,
-    ...{ since: now, live: false, heard: false },
+    since: now,
+    live: false,
+    heard: false,
   };
   entries.add(entry);
   if (role === "initiator") cids.offer();
   return entry;
+}
+
+function protect({ options }: Surroundings, { role, noise, localCid, remoteCid }: Keyed): PacketProtection {
+  secretsLog(options, role === "initiator" ? localCid : remoteCid)?.(0, noise);
+  const keys = trafficKeys(options.crypto, role, noise);
+  return new PacketProtection({ keys, remoteCid, random: options.random });
+}
+
+function rekeying({ options }: Surroundings, keyed: Keyed, protection: PacketProtection, now: Instant): Rekey {
+  const { role, noise, localCid, remoteCid } = keyed;
+  return new Rekey({
+    crypto: options.crypto,
+    random: options.random,
+    role,
+    own: options.identity,
+    peerStatic: keyed.peerStatic,
+    psk: keyed.psk,
+    protection,
+    now,
+    handshakeHash: noise.handshakeHash,
+    exporter: noise.exporter,
+    onSecrets: secretsLog(options, role === "initiator" ? localCid : remoteCid),
+    limits: options.rekeyLimits ?? REKEY_LIMITS,
+  });
 }
 
 function secretsLog(
@@ -77,10 +119,29 @@ function secretsLog(
   };
 }
 
+/** What outlives the handshake. */
+function limitsOf(peer: TransportParameters): TransportParameters {
+  return {
+    idleMs: peer.idleMs,
+    maxUdpPayload: peer.maxUdpPayload,
+    maxData: peer.maxData,
+    maxStreamDataBidiLocal: peer.maxStreamDataBidiLocal,
+    maxStreamDataBidiRemote: peer.maxStreamDataBidiRemote,
+    maxStreamDataUni: peer.maxStreamDataUni,
+    maxStreamsBidi: peer.maxStreamsBidi,
+    maxStreamsUni: peer.maxStreamsUni,
+    maxAckDelayMs: peer.maxAckDelayMs,
+    activeCids: peer.activeCids,
+    maxDatagram: peer.maxDatagram,
+  };
+}
+
 function spareCids({ options, entries, newCid }: Surroundings, keyed: Keyed, entry: () => Entry): SpareCids {
   const { crypto, resetKey } = options;
   return new SpareCids({
-    ...{ localCid: keyed.localCid, remoteCid: keyed.remoteCid, peerLimit: keyed.peer.activeCids },
+    localCid: keyed.localCid,
+    remoteCid: keyed.remoteCid,
+    peerLimit: keyed.peer.activeCids,
     allocate: () => {
       const cid = newCid();
       entries.addCid(entry(), cidKey(cid));

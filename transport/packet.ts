@@ -14,6 +14,13 @@ const NUMBER_AT = 9;
 const TWO_32 = 0x1_0000_0000;
 /** Packet numbers are exact JavaScript numbers, with room to spare. */
 const MAX_NUMBER = 2 ** 48;
+/** Scratch of all connections: nothing in it outlives a call. */
+const NONCE = new Uint8Array(12);
+const MASK = new Uint8Array(5);
+const NO_BYTES = new Uint8Array(0);
+/** Random bytes drawn at a time, at first and later: a session that says nothing should cost nothing. */
+const FIRST_GREASE = 16;
+const GREASE = 512;
 
 export interface OpenedPacket {
   readonly packetNumber: number;
@@ -50,10 +57,8 @@ export class PacketProtection {
   #current: Epoch;
   #next: Epoch | undefined;
   #sendsNext = false;
-  readonly #nonce = new Uint8Array(12);
-  readonly #mask = new Uint8Array(5);
   /** Grease bits for first bytes, drawn many at a time. */
-  #grease: Uint8Array = new Uint8Array(0);
+  #grease: Uint8Array = NO_BYTES;
   #greaseAt = 0;
 
   constructor(input: { readonly keys: TrafficKeys; readonly remoteCid: Uint8Array; readonly random: RandomSource }) {
@@ -113,9 +118,9 @@ export class PacketProtection {
     const payloadAt = offset + DATA_HEADER;
     const header = out.subarray(offset, payloadAt);
     this.#setNonce(iv, packetNumber);
-    aead.seal(this.#nonce, header, out.subarray(payloadAt, payloadAt + payloadLength), out, payloadAt);
-    mask(out, this.#mask, payloadAt);
-    applyMask(out, offset, this.#mask);
+    aead.seal(NONCE, header, out.subarray(payloadAt, payloadAt + payloadLength), out, payloadAt);
+    mask(out, MASK, payloadAt);
+    applyMask(out, offset, MASK);
     return DATA_HEADER + payloadLength + TAG;
   }
 
@@ -135,8 +140,8 @@ export class PacketProtection {
     }
     const keys = epoch.keys.receive;
     const header = datagram.slice(0, DATA_HEADER);
-    keys.mask(datagram, this.#mask, DATA_HEADER);
-    applyMask(header, 0, this.#mask);
+    keys.mask(datagram, MASK, DATA_HEADER);
+    applyMask(header, 0, MASK);
     const packetNumber = expandNumber(readNumber(header, NUMBER_AT), this.#window.highest);
     if (!this.#window.check(packetNumber)) {
       this.drops.duplicate++;
@@ -153,7 +158,7 @@ export class PacketProtection {
     this.#setNonce(keys.iv, number);
     // In place where the back end can. The tag, which may be a reset token (RFC 9000 §10.3), stays as it is.
     const out = datagram.subarray(DATA_HEADER, datagram.length - TAG);
-    const payload = keys.aead.open(this.#nonce, header, datagram.subarray(DATA_HEADER), out);
+    const payload = keys.aead.open(NONCE, header, datagram.subarray(DATA_HEADER), out);
     if (!payload) this.drops.forged++;
     return payload;
   }
@@ -173,7 +178,7 @@ export class PacketProtection {
   }
 
   #setNonce(iv: Uint8Array, number: number): void {
-    const nonce = this.#nonce;
+    const nonce = NONCE;
     nonce.set(iv);
     const high = Math.floor(number / TWO_32);
     const low = number >>> 0;
@@ -185,7 +190,7 @@ export class PacketProtection {
 
   #nextGrease(): number {
     if (this.#greaseAt === this.#grease.length) {
-      this.#grease = this.#random(512);
+      this.#grease = this.#random(this.#grease.length === 0 ? FIRST_GREASE : GREASE);
       this.#greaseAt = 0;
     }
     return (this.#grease[this.#greaseAt++] ?? 0) & 0x0f;

@@ -18,6 +18,7 @@ const SMALL_PROBES_AFTER = 2;
 const FIRST_SKIP = 256;
 const RAREST_SKIP = 128 * 1024;
 const NO_FRAMES: readonly SentFrame[] = [];
+const NO_BYTES = new Uint8Array(0);
 /** An application that pauses for less than this was only taking breath between two writes. */
 const PAUSE_MS = 1;
 /** RFC 9000 §13.2.4: now and then an ACK asks to be acknowledged itself, so that old ranges can be forgotten. */
@@ -48,7 +49,7 @@ export class PacketSender {
   #ackOnly = 0;
   /** Since when there was nothing to send. */
   #idleSince: Instant | undefined;
-  readonly #out = new ByteWriter(new Uint8Array(0));
+  readonly #out = new ByteWriter(NO_BYTES);
 
   constructor(parts: ConnectionParts, writer: PacketWriter, options: PacketSenderOptions) {
     this.#parts = parts;

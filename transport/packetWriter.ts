@@ -1,5 +1,6 @@
 import type { Instant } from "#kernel/ports.js";
 import { type ByteWriter, varintLength } from "#kernel/varint.js";
+import { writeBlocked } from "./blockedFrames.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { FRAME, numbersLength, streamHeaderLength, writeAck, writeNumbers, writeStreamHeader } from "./frames.js";
 import { DATA_OVERHEAD } from "./packet.js";
@@ -20,6 +21,7 @@ export class PacketWriter {
 
   /** Streams whose writer may go on, or has nothing left to wait for. */
   readonly writable: Set<Stream> = new Set();
+  bytesResent = 0;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
@@ -39,6 +41,7 @@ export class PacketWriter {
     if (restricted) return false;
     return (
       due.maxData ||
+      due.blocked ||
       this.#parts.cids.due ||
       due.ackFrequency !== undefined ||
       datagramsOut.size > 0 ||
@@ -68,7 +71,7 @@ export class PacketWriter {
     if (!restricted) {
       this.#control(out, frames, now);
       this.#streamControl(out, frames, now);
-      this.#datagrams(out);
+      this.#datagrams(out, now);
       this.#streams(out, frames);
     }
     if (this.#parts.due.ping && out.offset === start) out.u8(FRAME.PING);
@@ -106,6 +109,8 @@ export class PacketWriter {
       frames.push({ kind: "maxData" });
       due.maxData = false;
     }
+    if (due.blocked) writeBlocked(out, this.#parts);
+    due.blocked = false;
     for (const unidirectional of [false, true]) {
       if (!streams.grantDue(unidirectional)) continue;
       const type = unidirectional ? FRAME.MAX_STREAMS_UNI : FRAME.MAX_STREAMS_BIDI;
@@ -143,6 +148,7 @@ export class PacketWriter {
     const { sending, receiving } = stream;
     // Queued while it has data at all; whether credit allows it now is asked when its turn comes.
     this.#parts.sendQueue.update(stream, sending?.wantsToSend(Number.POSITIVE_INFINITY) ?? false);
+    this.#parts.blocked.note(stream);
     if (sending?.resetDue || receiving?.stopDue !== undefined || receiving?.wantsCredit)
       this.#controlStreams.add(stream);
   }
@@ -169,9 +175,9 @@ export class PacketWriter {
     }
   }
 
-  #datagrams(out: ByteWriter): void {
+  #datagrams(out: ByteWriter, now: Instant): void {
     const { datagramsOut, mtu } = this.#parts;
-    for (let next = datagramsOut.peek(); next; next = datagramsOut.peek()) {
+    for (let next = datagramsOut.peek(now); next; next = datagramsOut.peek(now)) {
       const length = 1 + varintLength(next.length) + next.length;
       if (length > out.remaining && length <= mtu.current - DATA_OVERHEAD) return;
       datagramsOut.shift();
@@ -197,7 +203,9 @@ export class PacketWriter {
       }
       writeStreamHeader(out, stream.id, run.offset, run.length, run.fin);
       const waiting = stream.unsent;
-      sendCredit.use(stream.sending.copy(run, out));
+      const fresh = stream.sending.copy(run, out);
+      sendCredit.use(fresh);
+      this.bytesResent += run.length - fresh;
       if (stream.unsent === 0 || (waiting >= LOW_WATER && stream.unsent < LOW_WATER)) this.writable.add(stream);
       frames.push({ kind: "stream", id: stream.id, offset: run.offset, length: run.length, fin: run.fin });
       sendQueue.onSent(stream, run.length);

@@ -1,8 +1,8 @@
 import { toHex } from "#kernel/bytes.js";
 import type { Instant } from "#kernel/ports.js";
 import type { CloseInfo } from "./closing.js";
-import type { ConnectionStats } from "./connectionEvents.js";
 import type { ConnectionLog, LoggedPacket } from "./connectionLog.js";
+import type { ConnectionStats } from "./connectionStats.js";
 import { describeFrames } from "./describeFrames.js";
 
 const RECORD_SEPARATOR = "\u001e";

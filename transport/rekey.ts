@@ -76,6 +76,11 @@ export class Rekey {
     return this.#restrictedSince !== undefined;
   }
 
+  /** How long the newest keys have been in use, in milliseconds. */
+  ageMs(now: Instant): number {
+    return this.#use.ageMs(now);
+  }
+
   get deadline(): Instant | undefined {
     if (this.#state.name === "settling") return this.#state.until;
     if (this.#state.name === "idle" && this.#wanted && !this.#askedAlready) return 0;

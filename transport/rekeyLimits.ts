@@ -46,6 +46,10 @@ export class EpochUse {
     this.#packets++;
   }
 
+  ageMs(now: Instant): number {
+    return now - this.#began;
+  }
+
   age(hiddenMs: number): void {
     this.#began -= hiddenMs;
   }

@@ -10,6 +10,7 @@ export interface RekeyMessage {
 
 const HEAD = 7;
 const MAX_NOISE = 256;
+const NO_BYTES = new Uint8Array(0);
 
 export function encodeRekeyMessage(message: RekeyMessage): Uint8Array {
   const out = new ByteWriter(new Uint8Array(HEAD + message.noise.length));
@@ -22,7 +23,7 @@ export function encodeRekeyMessage(message: RekeyMessage): Uint8Array {
 
 /** Cuts the ordered CRYPTO bytes into messages. Throws KEY_UPDATE_ERROR for what cannot be one. */
 export class RekeyReader {
-  #pending: Uint8Array = new Uint8Array(0);
+  #pending: Uint8Array = NO_BYTES;
 
   push(bytes: Uint8Array): void {
     const joined = new Uint8Array(this.#pending.length + bytes.length);
@@ -41,7 +42,7 @@ export class RekeyReader {
       throw new TransportError(TRANSPORT_ERROR.KEY_UPDATE_ERROR, "The peer sent a key message that we cannot read.");
     if (reader.remaining < length) return undefined;
     const noise = reader.take(length).slice();
-    this.#pending = this.#pending.slice(reader.offset);
+    this.#pending = reader.remaining === 0 ? NO_BYTES : this.#pending.slice(reader.offset);
     return { type, epoch, noise };
   }
 }

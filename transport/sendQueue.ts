@@ -5,23 +5,30 @@ const LEVELS = 8;
 
 /** Streams that have something to send: the most urgent level first, within it turns of 16 KiB. */
 export class SendQueue {
-  readonly #levels: Set<Stream>[] = Array.from({ length: LEVELS }, () => new Set<Stream>());
+  /** A level exists once a stream was on it: most sessions are silent most of the time. */
+  readonly #levels: (Set<Stream> | undefined)[] = new Array<undefined>(LEVELS).fill(undefined);
   #spent = 0;
 
   some(holds: (stream: Stream) => boolean): boolean {
     return this.next(holds) !== undefined;
   }
 
+  get empty(): boolean {
+    return this.#levels.every((level) => level === undefined || level.size === 0);
+  }
+
   /** Puts the stream in or takes it out. */
   update(stream: Stream, wantsToSend: boolean): void {
-    const level = this.#level(stream);
-    if (wantsToSend) level?.add(stream);
-    else for (const other of this.#levels) other.delete(stream);
+    const level = levelOf(stream);
+    if (wantsToSend) {
+      this.#levels[level] ??= new Set();
+      this.#levels[level].add(stream);
+    } else for (const other of this.#levels) other?.delete(stream);
   }
 
   /** The stream whose turn it is and for which `canSend` holds. */
   next(canSend: (stream: Stream) => boolean): Stream | undefined {
-    for (const level of this.#levels) for (const stream of level) if (canSend(stream)) return stream;
+    for (const level of this.#levels) if (level) for (const stream of level) if (canSend(stream)) return stream;
     return undefined;
   }
 
@@ -30,11 +37,11 @@ export class SendQueue {
     this.#spent += bytes;
     if (this.#spent < QUANTUM) return;
     this.#spent = 0;
-    const level = this.#level(stream);
+    const level = this.#levels[levelOf(stream)];
     if (level?.delete(stream)) level.add(stream);
   }
+}
 
-  #level(stream: Stream): Set<Stream> | undefined {
-    return this.#levels[Math.min(Math.max(Math.trunc(stream.priority), 0), LEVELS - 1)];
-  }
+function levelOf(stream: Stream): number {
+  return Math.min(Math.max(Math.trunc(stream.priority), 0), LEVELS - 1);
 }

@@ -75,6 +75,12 @@ export class SendSide {
     return this.#finalSize;
   }
 
+  /** The limit that keeps new bytes from leaving, if one does. */
+  get blockedAt(): number | undefined {
+    const waits = !this.#reset && this.#buffer.unsent > 0 && this.#buffer.sent >= this.#limit;
+    return waits ? this.#limit : undefined;
+  }
+
   raiseLimit(limit: number): void {
     this.#limit = Math.max(this.#limit, limit);
   }

@@ -1,6 +1,6 @@
 import type { SentPacket } from "./sentPacket.js";
 
-const INITIAL_SLOTS = 64;
+const INITIAL_SLOTS = 8;
 
 /** Packets in flight by number, in a ring that grows with the flight: no hashing, no garbage but the packets themselves. */
 export class SentRing {

@@ -7,7 +7,8 @@ import { Gate } from "#kernel/gate.js";
 import type { Address, Clock } from "#kernel/ports.js";
 import type { CloseInfo } from "./closing.js";
 import type { Connection } from "./connection.js";
-import type { ConnectionEvent, ConnectionStats } from "./connectionEvents.js";
+import type { ConnectionEvent } from "./connectionEvents.js";
+import type { ConnectionStats } from "./connectionStats.js";
 import { STREAM_CODE } from "./errors.js";
 import { SessionClosedError } from "./sessionErrors.js";
 import { SessionStream, type WaitOptions } from "./sessionStream.js";
@@ -55,7 +56,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   readonly #exporter: Uint8Array;
   readonly #streams = new Map<Stream, SessionStream>();
   /** How to stop listening to the AbortSignals of streams that are over. */
-  readonly #signals = new Map<Stream, () => void>();
+  #signals: Map<Stream, () => void> | undefined;
   readonly #incoming = new AsyncQueue<SessionStream>();
   readonly #changed = new Gate();
   #closeInfo: CloseInfo | undefined;
@@ -105,9 +106,13 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
     return this.#incoming;
   }
 
-  /** Unreliable message; false when it is too large or the session is over. It may be lost, never torn or doubled. */
-  sendDatagram(bytes: Uint8Array): boolean {
-    const sent = this.#connection.sendDatagram(bytes.slice());
+  /**
+   * Unreliable message; false when it is too large or the session is over. It may be lost, never torn or doubled.
+   * `expires`: milliseconds from now after which it is thrown away if it has not left, because nobody wants it any more.
+   */
+  sendDatagram(bytes: Uint8Array, options: { readonly expires?: number } = {}): boolean {
+    const { expires = Number.POSITIVE_INFINITY } = options;
+    const sent = this.#connection.sendDatagram(bytes.slice(), this.#options.clock.now() + expires);
     this.wake();
     return sent;
   }
@@ -130,11 +135,11 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   /** Fresh keys from a fresh handshake inside the channel; resolves when both ends use them. */
   async rekey(options: WaitOptions = {}): Promise<{ readonly epoch: number }> {
     this.#throwIfClosed();
-    const before = this.#connection.stats().epoch;
+    const before = this.stats().epoch;
     this.#connection.rekey();
     this.wake();
     for (;;) {
-      const { epoch } = this.#connection.stats();
+      const { epoch } = this.stats();
       if (epoch > before) return { epoch };
       this.#throwIfClosed();
       await this.#changed.wait(options.signal);
@@ -148,7 +153,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   }
 
   stats(): ConnectionStats {
-    return this.#connection.stats();
+    return this.#connection.stats(this.#options.clock.now());
   }
 
   /** Sends what was written (for two seconds at most), then says goodbye. Resolves when the session is over. */
@@ -216,8 +221,8 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   #onClosed(info: CloseInfo): void {
     this.#closeInfo = info;
     for (const stream of this.#streams.values()) stream.notify();
-    for (const forget of this.#signals.values()) forget();
-    this.#signals.clear();
+    for (const forget of this.#signals?.values() ?? []) forget();
+    this.#signals = undefined;
     this.#incoming.end();
     this.#resolveClosed(info);
     this.emit("closed", info);
@@ -236,13 +241,14 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   #resetOnAbort(stream: Stream, wrapped: SessionStream, signal: AbortSignal): void {
     const abort = (): void => wrapped.reset(STREAM_CODE.ABORTED);
     signal.addEventListener("abort", abort, { once: true });
+    this.#signals ??= new Map();
     this.#signals.set(stream, () => signal.removeEventListener("abort", abort));
   }
 
   #unwrap(stream: Stream): void {
     this.#streams.delete(stream);
-    this.#signals.get(stream)?.();
-    this.#signals.delete(stream);
+    this.#signals?.get(stream)?.();
+    this.#signals?.delete(stream);
   }
 
   #wrap(stream: Stream): SessionStream {

@@ -35,11 +35,12 @@ export class SpareCids {
   #inUseLocal: number;
   #changeDue = false;
   #remote: { readonly sequence: number; readonly cid: Uint8Array };
-  readonly #spare = new Map<number, NewCid>();
+  /** Few, in order; arrays, because most sessions never use them. */
+  readonly #spare: NewCid[] = [];
   #retiredBelow = 0;
-  readonly #toAnnounce = new Map<number, NewCid>();
-  readonly #unacknowledged = new Map<number, NewCid>();
-  readonly #toRetire = new Set<number>();
+  readonly #toAnnounce: NewCid[] = [];
+  readonly #unacknowledged: NewCid[] = [];
+  readonly #toRetire: number[] = [];
 
   constructor(options: SpareCidsOptions) {
     this.#options = options;
@@ -50,7 +51,7 @@ export class SpareCids {
 
   /** There is a NEW_CONNECTION_ID or RETIRE_CONNECTION_ID to send. */
   get due(): boolean {
-    return this.#toAnnounce.size > 0 || this.#toRetire.size > 0;
+    return this.#toAnnounce.length > 0 || this.#toRetire.length > 0;
   }
 
   /** Offers the peer as many as it should have. Not before it has proved itself. */
@@ -58,7 +59,7 @@ export class SpareCids {
     while (this.#local.size < Math.min(OFFERED, this.#options.peerLimit)) {
       const fresh = { sequence: this.#issued++, ...this.#options.allocate() };
       this.#local.set(fresh.sequence, fresh.cid);
-      this.#toAnnounce.set(fresh.sequence, fresh);
+      this.#toAnnounce.push(fresh);
     }
   }
 
@@ -71,8 +72,7 @@ export class SpareCids {
 
   /** What to send to while the peer's new address is being asked: an ID that the old address has not seen. */
   get probing(): Uint8Array {
-    if (this.#changeDue) for (const next of this.#spare.values()) return next.cid;
-    return this.#remote.cid;
+    return (this.#changeDue ? this.#spare[0] : undefined)?.cid ?? this.#remote.cid;
   }
 
   /** The peer is at another address now. */
@@ -83,58 +83,50 @@ export class SpareCids {
 
   /** Sends to another ID of the peer's from now on. False when it has given us none. */
   change(): boolean {
-    for (const next of this.#spare.values()) {
-      this.#spare.delete(next.sequence);
-      this.#toRetire.add(this.#remote.sequence);
-      this.#remote = next;
-      this.#options.onRemote(next);
-      return true;
-    }
-    return false;
+    const next = this.#spare.shift();
+    if (!next) return false;
+    this.#retire(this.#remote.sequence);
+    this.#remote = next;
+    this.#options.onRemote(next);
+    return true;
   }
 
   takeAnnouncement(): NewCid | undefined {
-    for (const next of this.#toAnnounce.values()) {
-      this.#toAnnounce.delete(next.sequence);
-      this.#unacknowledged.set(next.sequence, next);
-      return next;
-    }
-    return undefined;
+    const next = this.#toAnnounce.shift();
+    if (next) this.#unacknowledged.push(next);
+    return next;
   }
 
   takeRetirement(): number | undefined {
-    for (const sequence of this.#toRetire) {
-      this.#toRetire.delete(sequence);
-      return sequence;
-    }
-    return undefined;
+    return this.#toRetire.shift();
   }
 
   onAnnouncementAcked(sequence: number): void {
-    this.#unacknowledged.delete(sequence);
+    take(this.#unacknowledged, sequence);
   }
 
   onAnnouncementLost(sequence: number): void {
-    const known = this.#unacknowledged.get(sequence);
-    if (known && this.#local.has(sequence)) this.#toAnnounce.set(sequence, known);
+    const known = take(this.#unacknowledged, sequence);
+    if (known && this.#local.has(sequence)) this.#toAnnounce.push(known);
   }
 
   onRetirementLost(sequence: number): void {
-    this.#toRetire.add(sequence);
+    this.#retire(sequence);
   }
 
   /** Throws TransportError. */
   onNew(sequence: number, retirePrior: number, cid: Uint8Array, token: Uint8Array): void {
     if (retirePrior > sequence)
       throw new TransportError(TRANSPORT_ERROR.FRAME_ENCODING_ERROR, "The peer retires an ID that it is giving us.");
-    const known = sequence === this.#remote.sequence ? this.#remote : this.#spare.get(sequence);
+    const known =
+      sequence === this.#remote.sequence ? this.#remote : this.#spare.find((one) => one.sequence === sequence);
     if (known && !equalConstantTime(known.cid, cid))
       throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer gave one number to two connection IDs.");
     this.#retiredBelow = Math.max(this.#retiredBelow, retirePrior);
     if (!known && sequence > this.#remote.sequence) this.#keep({ sequence, cid: cid.slice(), token: token.slice() });
-    for (const old of this.#spare.keys()) if (old < this.#retiredBelow) this.#drop(old);
+    for (const old of [...this.#spare]) if (old.sequence < this.#retiredBelow) this.#drop(old.sequence);
     if (this.#remote.sequence < this.#retiredBelow) this.change();
-    if (this.#spare.size >= ACTIVE_CIDS || this.#toRetire.size > MAX_RETIRING)
+    if (this.#spare.length >= ACTIVE_CIDS || this.#toRetire.length > MAX_RETIRING)
       throw new TransportError(TRANSPORT_ERROR.CONNECTION_ID_LIMIT_ERROR, "The peer gave us too many connection IDs.");
   }
 
@@ -150,12 +142,22 @@ export class SpareCids {
   }
 
   #keep(fresh: NewCid): void {
-    if (fresh.sequence < this.#retiredBelow) this.#toRetire.add(fresh.sequence);
-    else this.#spare.set(fresh.sequence, fresh);
+    if (fresh.sequence < this.#retiredBelow) this.#retire(fresh.sequence);
+    else this.#spare.push(fresh);
   }
 
   #drop(sequence: number): void {
-    this.#spare.delete(sequence);
-    this.#toRetire.add(sequence);
+    take(this.#spare, sequence);
+    this.#retire(sequence);
   }
+
+  #retire(sequence: number): void {
+    if (!this.#toRetire.includes(sequence)) this.#toRetire.push(sequence);
+  }
+}
+
+/** Takes the ID with this sequence number out. */
+function take(list: NewCid[], sequence: number): NewCid | undefined {
+  const at = list.findIndex((one) => one.sequence === sequence);
+  return at < 0 ? undefined : list.splice(at, 1)[0];
 }

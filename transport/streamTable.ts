@@ -23,6 +23,8 @@ interface Direction {
   closed: number;
   readonly initialGrant: number;
   grantDue: boolean;
+  /** Somebody wanted to open one and may not yet. */
+  wanted: boolean;
 }
 
 /** All streams of a connection: ids, limits, opening and forgetting (RFC 9000 §2, §4.6). */
@@ -58,7 +60,8 @@ export class StreamTable {
   /** A new stream of ours, or undefined while the peer allows no more. */
   open(unidirectional: boolean): Stream | undefined {
     const kind = unidirectional ? this.#uni : this.#bidi;
-    if (kind.opened >= kind.allowed) return undefined;
+    kind.wanted = kind.opened >= kind.allowed;
+    if (kind.wanted) return undefined;
     const id = kind.opened++ * 4 + (unidirectional ? 2 : 0) + (this.#initiator ? 0 : 1);
     return this.#create(id);
   }
@@ -87,7 +90,20 @@ export class StreamTable {
     if (limit > 2 ** 50) throw new TransportError(TRANSPORT_ERROR.FRAME_ENCODING_ERROR, "A stream limit is too large.");
     if (limit <= kind.allowed) return false;
     kind.allowed = limit;
+    kind.wanted = false;
     return true;
+  }
+
+  /** The peer's limit that keeps us from opening a stream of this kind, if one does. */
+  blockedAt(unidirectional: boolean): number | undefined {
+    const { wanted, allowed } = unidirectional ? this.#uni : this.#bidi;
+    return wanted ? allowed : undefined;
+  }
+
+  /** The peer waits for leave to open streams; if we have given it, it was lost. */
+  onPeerBlocked(unidirectional: boolean, limit: number): void {
+    const kind = unidirectional ? this.#uni : this.#bidi;
+    if (kind.granted > limit) kind.grantDue = true;
   }
 
   /** Forgets a stream whose two halves are settled; frames that still arrive for it are ignored. */
@@ -153,7 +169,7 @@ export class StreamTable {
 }
 
 function direction(allowed: number, granted: number): Direction {
-  return { opened: 0, allowed, accepted: 0, granted, closed: 0, initialGrant: granted, grantDue: false };
+  return { opened: 0, allowed, accepted: 0, granted, closed: 0, initialGrant: granted, grantDue: false, wanted: false };
 }
 
 function wrongState(what: string): TransportError {

@@ -91,6 +91,9 @@ function nobleAead(key: Uint8Array): Aead {
 }
 
 const SIGMA = new Uint32Array([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]); // RFC 8439 §2.3, "expand 32-byte k"
+/** Scratch of the header masks of all connections: nothing in it outlives a call. */
+const MASK_INPUT = new Uint32Array(4);
+const MASK_OUTPUT = new Uint32Array(8);
 
 /**
  * HChaCha20 is the ChaCha20 block without the final addition of the input, and its words 0 to 3 line up with the constants.
@@ -99,17 +102,15 @@ const SIGMA = new Uint32Array([0x61707865, 0x3320646e, 0x79622d32, 0x6b206574]);
 export function nobleHeaderMask(key: Uint8Array): HeaderMask {
   requireLength("header protection key", key, 32);
   const keyWords = littleEndianWords(key, 0, new Uint32Array(8));
-  const input = new Uint32Array(4);
-  const output = new Uint32Array(8);
   return (bytes, mask, offset = 0) => {
-    littleEndianWords(bytes, offset, input);
-    hchacha(SIGMA, keyWords, input, output);
-    const first = ((output[0] ?? 0) + (SIGMA[0] ?? 0)) >>> 0;
+    littleEndianWords(bytes, offset, MASK_INPUT);
+    hchacha(SIGMA, keyWords, MASK_INPUT, MASK_OUTPUT);
+    const first = ((MASK_OUTPUT[0] ?? 0) + (SIGMA[0] ?? 0)) >>> 0;
     mask[0] = first;
     mask[1] = first >>> 8;
     mask[2] = first >>> 16;
     mask[3] = first >>> 24;
-    mask[4] = (output[1] ?? 0) + (SIGMA[1] ?? 0);
+    mask[4] = (MASK_OUTPUT[1] ?? 0) + (SIGMA[1] ?? 0);
   };
 }
 

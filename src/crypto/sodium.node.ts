@@ -80,9 +80,9 @@ function sodiumX25519(sodium: Sodium): Pick<Crypto, "x25519KeyPair" | "x25519"> 
   };
 }
 
-function sodiumAead(sodium: Sodium, secret: Uint8Array): Aead {
-  requireLength("aead key", secret, 32);
-  const key = secret.slice();
+/** Uses the caller's key bytes and keeps no copy: when they are overwritten, the key is gone. */
+function sodiumAead(sodium: Sodium, key: Uint8Array): Aead {
+  requireLength("aead key", key, 32);
   return {
     seal(nonce, aad, plaintext, out, outOffset) {
       const target = out.subarray(outOffset, outOffset + plaintext.length + TAG);

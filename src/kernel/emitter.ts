@@ -2,9 +2,10 @@ type Listener<Arguments extends readonly unknown[]> = (...values: Arguments) => 
 
 /** Events by name. `Events` maps each name to its argument list. */
 export class Emitter<Events extends { readonly [Name in keyof Events]: readonly unknown[] }> {
-  readonly #listeners = new Map<keyof Events, Set<Listener<never>>>();
+  #listeners: Map<keyof Events, Set<Listener<never>>> | undefined;
 
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
+    this.#listeners ??= new Map();
     const set = this.#listeners.get(name) ?? new Set();
     set.add(listener);
     this.#listeners.set(name, set);
@@ -12,7 +13,7 @@ export class Emitter<Events extends { readonly [Name in keyof Events]: readonly 
   }
 
   off<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): this {
-    this.#listeners.get(name)?.delete(listener);
+    this.#listeners?.get(name)?.delete(listener);
     return this;
   }
 
@@ -26,12 +27,12 @@ export class Emitter<Events extends { readonly [Name in keyof Events]: readonly 
 
   /** True when somebody listens to `name`. */
   has(name: keyof Events): boolean {
-    return (this.#listeners.get(name)?.size ?? 0) > 0;
+    return (this.#listeners?.get(name)?.size ?? 0) > 0;
   }
 
   /** A listener that throws must not stop the protocol that emits: its error surfaces as an uncaught one, afterwards. */
   emit<Name extends keyof Events>(name: Name, ...values: Events[Name]): void {
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) {
+    for (const listener of [...(this.#listeners?.get(name) ?? [])]) {
       try {
         (listener as Listener<Events[Name]>)(...values);
       } catch (error) {

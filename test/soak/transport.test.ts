@@ -5,6 +5,7 @@ import { REKEY_LIMITS } from "#transport/rekeyLimits.js";
 import { TERRIBLE_LINK } from "../simulation/network.js";
 import { withSeeds } from "../simulation/seeds.js";
 import { type ChannelEnd, ChannelWorld, SERVER } from "../support/channel.js";
+import { parkSessions } from "../support/parked.js";
 import { transfer } from "../support/streams.js";
 import { swarm } from "../support/swarm.js";
 
@@ -60,6 +61,13 @@ test("10,000 parked sessions: little memory each, no packets, and a thousand wak
   );
   assert.ok(performance.now() - start < 10_000);
   assert.ok(woken.every((client) => !client.session?.closeInfo));
+});
+
+test("a silent session costs its server at most 16 KiB of objects and buffers", () => {
+  const { cost, server } = parkSessions(5000);
+  console.log(`${Math.round(cost.heap)} bytes each, ${Math.round(cost.resident)} of the process`);
+  assert.equal(server.endpoint.connections, 5001);
+  assert.ok(cost.heap <= 16 * 1024, `${cost.heap} bytes`);
 });
 
 test("1,000 seeds of the swarm", async () => {

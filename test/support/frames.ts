@@ -22,7 +22,7 @@ export type SeenFrame =
     }
   | { readonly kind: "numbers"; readonly type: number; readonly values: readonly number[] };
 
-/** Writes down every frame that `parseFrames` finds. PING, PADDING and the BLOCKED frames have no listener. */
+/** Writes down every frame that `parseFrames` finds. PING and PADDING have no listener. */
 export class RecordingSink implements FrameSink {
   readonly frames: SeenFrame[] = [];
 
@@ -40,6 +40,13 @@ export class RecordingSink implements FrameSink {
   }
   onStream(id: number, offset: number, data: Uint8Array, fin: boolean): void {
     this.frames.push({ kind: "stream", id, offset, data: data.slice(), fin });
+  }
+  onDataBlocked(stream: number | undefined, limit: number): void {
+    if (stream === undefined) this.#numbers(FRAME.DATA_BLOCKED, limit);
+    else this.#numbers(FRAME.STREAM_DATA_BLOCKED, stream, limit);
+  }
+  onStreamsBlocked(unidirectional: boolean, limit: number): void {
+    this.#numbers(unidirectional ? FRAME.STREAMS_BLOCKED_UNI : FRAME.STREAMS_BLOCKED_BIDI, limit);
   }
   onMaxData(limit: number): void {
     this.#numbers(FRAME.MAX_DATA, limit);

@@ -2,7 +2,7 @@ import type { KeyPair } from "#crypto/crypto.js";
 import { fastestCrypto } from "#crypto/fastest.node.js";
 import type { Address, Clock } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
-import type { ConnectionStats } from "#transport/connectionEvents.js";
+import type { ConnectionStats } from "#transport/connectionStats.js";
 import type { ControllerName } from "#transport/controllers.js";
 import { Endpoint } from "#transport/endpoint.js";
 import { Session } from "#transport/session.js";

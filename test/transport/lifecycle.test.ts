@@ -222,3 +222,41 @@ test("a device that is forgotten loses its live connection at once", async () =>
   await world.until(client.closed);
   assert.deepEqual([code(client), code(server)], ["BOND_REVOKED", "BOND_REVOKED"]);
 });
+
+test("a datagram that has not left in time is thrown away and counted; one that has just enough time arrives", async () => {
+  const world = new ChannelWorld({ seed: 31, link: { ...GOOD_LINK, delayMs: 10, rate: 125, queue: 1e6 } });
+  const { client, server } = await world.connected();
+  // A full window before them: they wait for the first ACK, a round trip later.
+  const stream = await client.openStream({ priority: 0 });
+  void stream.write(new Uint8Array(60_000));
+  world.client.pump.turn();
+  client.sendDatagram(Uint8Array.of(1), { expires: 5 });
+  client.sendDatagram(Uint8Array.of(2), { expires: 500 });
+  client.sendDatagram(Uint8Array.of(3));
+  const got: number[] = [];
+  void (async () => {
+    for await (const [first = 0] of server.datagrams()) got.push(first);
+  })();
+  await world.clock.runUntilAsync(() => got.length === 2, 5000);
+  assert.deepEqual(got, [2, 3]);
+  assert.equal(client.stats().datagramsExpired, 1);
+  assert.equal(client.stats().datagramsDropped, 0);
+});
+
+test("the statistics say what happened", async () => {
+  const world = new ChannelWorld({ seed: 32, link: { ...GOOD_LINK, delayMs: 20, loss: 0.05 } });
+  const { client, server } = await world.connected();
+  for (let i = 0; i < 70; i++) client.sendDatagram(new Uint8Array(1000));
+  const received = await world.until(transfer(client, server, world.random.bytes(500_000)));
+  assert.equal(received.length, 500_000);
+  await world.until(client.rekey());
+  const stats = client.stats();
+  assert.ok(stats.minRttMs > 39.9 && stats.minRttMs <= stats.latestRttMs, `${stats.minRttMs} ${stats.latestRttMs}`);
+  assert.ok((stats.handshakeMs ?? 0) > 39.9);
+  assert.ok(stats.packetsLost > 0 && stats.bytesLost > 0 && stats.bytesResent > 0);
+  assert.ok(stats.bytesSent >= 500_000 && (server.stats().bytesReceived ?? 0) >= 500_000);
+  assert.equal(stats.datagramsDropped, 70 - 65);
+  assert.equal(stats.epoch, 1);
+  assert.ok(stats.epochAgeMs < 1000);
+  assert.equal(stats.pathChanges, 0);
+});

@@ -1,0 +1,27 @@
+import { type ByteWriter, varintLength } from "#kernel/varint.js";
+import type { ConnectionParts } from "./connectionParts.js";
+import { FRAME, writeNumbers } from "./frames.js";
+
+const MAX_FRAME = 1 + 2 * varintLength(Number.MAX_SAFE_INTEGER);
+
+/** Somebody waits for credit, of the connection or of a stream, or for leave to open one. */
+export function isBlocked({ sendQueue, sendCredit, streams, blocked }: ConnectionParts): boolean {
+  if (streams.blockedAt(false) !== undefined || streams.blockedAt(true) !== undefined) return true;
+  if (sendQueue.empty) return blocked.streams.size > 0;
+  return sendQueue.next((stream) => stream.sending?.wantsToSend(sendCredit.available) ?? false) === undefined;
+}
+
+/** One frame for each limit that holds us up, as many as there is room for. */
+export function writeBlocked(out: ByteWriter, { sendQueue, sendCredit, streams, blocked }: ConnectionParts): void {
+  for (const unidirectional of [false, true]) {
+    const limit = streams.blockedAt(unidirectional);
+    const type = unidirectional ? FRAME.STREAMS_BLOCKED_UNI : FRAME.STREAMS_BLOCKED_BIDI;
+    if (limit !== undefined) writeNumbers(out, type, limit);
+  }
+  if (!sendQueue.empty && sendCredit.available <= 0) writeNumbers(out, FRAME.DATA_BLOCKED, sendCredit.limit);
+  for (const { id, sending } of blocked.streams) {
+    if (out.remaining < MAX_FRAME) return;
+    const limit = sending?.blockedAt;
+    if (limit !== undefined) writeNumbers(out, FRAME.STREAM_DATA_BLOCKED, id, limit);
+  }
+}
