@@ -4,6 +4,7 @@ import type { Crypto } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
 import { type Address, sameAddress } from "#kernel/ports.js";
+import type { ControllerName } from "#transport/controllers.js";
 import { Dial } from "#transport/dial.js";
 import { FRAME } from "#transport/frames.js";
 import { initHeader, initPrologue, sealInit } from "#transport/handshakePackets.js";
@@ -16,6 +17,7 @@ import { ChannelWorld, CLIENT, SERVER, type WorldOptions } from "./channel.js";
 import { counting } from "./crypto.js";
 import { frame, HostileClient } from "./hostile.js";
 import { firstOf, readAll, transfer } from "./streams.js";
+import { SimulatedTransfer } from "./transfer.js";
 
 const MB = 1024 * 1024;
 /** The runner's link: 15 ms one way, 10 Mbit/s, 25 packets of queue. */
@@ -487,6 +489,25 @@ export const INTEROP: readonly InteropCase[] = [
       // A short transfer is mostly its beginning.
       assert.ok(rate >= (size < 1 ? 8 : 9), `${rate} Mbit/s`);
       return `${rate.toFixed(2)} Mbit/s`;
+    },
+  },
+  {
+    name: "crosstraffic",
+    check:
+      "30 Mbit/s, 20 ms, shared: beside one NewReno flow we take 20 to 80 %; of four of ours Jain's index is at least 0.9",
+    async run(size) {
+      const link = { ...GOOD_LINK, delayMs: 10, rate: 3750, queue: 75_000, shared: true };
+      const until = size < 1 ? 8000 : 20_000;
+      const shares = (names: readonly ControllerName[]): Promise<readonly number[]> => {
+        const flows = names.map((congestion, i) => ({ congestion, bytes: 1e9, startMs: 200 * i }));
+        return new SimulatedTransfer({ seed: 1, link, flows }).shares(until / 2, until);
+      };
+      const [ours = 0] = await shares(["bbr", "newreno"]);
+      assert.ok(ours >= 0.2 && ours <= 0.8, `${ours}`);
+      const four = await shares(["bbr", "bbr", "bbr", "bbr"]);
+      const jain = 1 / (4 * four.reduce((sum, share) => sum + share * share, 0));
+      assert.ok(jain >= 0.9, `${four.join(", ")}`);
+      return `${(100 * ours).toFixed(0)} % beside NewReno; Jain ${jain.toFixed(2)}`;
     },
   },
   {

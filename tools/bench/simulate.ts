@@ -29,12 +29,46 @@ const PROFILES: Readonly<Record<string, Link>> = {
   },
 };
 
+/** Two flows meet: queues of one, three and 0.4 bandwidth-delay products. */
+const SHARED: Readonly<Record<string, Link>> = {
+  "20 ms, queue 1 BDP": { ...GOOD_LINK, delayMs: 10, rate: 30 * MBIT, queue: 75_000, shared: true },
+  "6 ms, queue 3 BDP": { ...GOOD_LINK, delayMs: 3, rate: 30 * MBIT, queue: 67_500, shared: true },
+  "20 ms, queue 0.4 BDP": { ...GOOD_LINK, delayMs: 10, rate: 30 * MBIT, queue: 30_000, shared: true },
+};
+const PAIRS = [
+  ["bbr", "bbr"],
+  ["bbr", "cubic"],
+  ["cubic", "bbr"],
+  ["bbr", "newreno"],
+  ["newreno", "bbr"],
+] as const;
+const SEEDS = [1, 2, 3];
+
 const { values: options } = parseArgs({ options: { only: { type: "string" }, mib: { type: "string" } } });
 const bytes = Number(options.mib ?? 16) * 2 ** 20;
 
 for (const [name, link] of Object.entries(PROFILES)) {
   if (options.only && !name.includes(options.only)) continue;
   for (const congestion of ["bbr", "cubic", "newreno"] as const) console.log(name, await alone(link, congestion));
+}
+
+for (const [name, link] of Object.entries(SHARED)) {
+  if (options.only && !name.includes(options.only)) continue;
+  for (const pair of PAIRS) console.log(`${name}: ${pair[0]} before ${pair[1]}: ${await together(link, pair)}`);
+}
+
+/** Shares of the flow that was there first, 5 to 15 s, one a seed. */
+async function together(link: Link, [first, second]: (typeof PAIRS)[number]): Promise<string> {
+  const shares: string[] = [];
+  for (const seed of SEEDS) {
+    const flows = [
+      { congestion: first, bytes: 1e9 },
+      { congestion: second, bytes: 1e9, startMs: 300 },
+    ];
+    const [share = 0] = await new SimulatedTransfer({ seed, link, flows }).shares(5000, 15_000);
+    shares.push(`${(100 * share).toFixed(0)} %`);
+  }
+  return shares.join(", ");
 }
 
 async function alone(link: Link, congestion: ControllerName): Promise<string> {
