@@ -42,9 +42,12 @@ export class NodeSession implements AsyncDisposable {
     for await (const stream of this.#session.incomingStreams()) yield new StreamDuplex(stream, this.path);
   }
 
-  /** Unreliable message; false when it is larger than `maxDatagramSize` or the session is over. */
-  sendDatagram(bytes: Uint8Array): boolean {
-    return this.#session.sendDatagram(bytes);
+  /**
+   * Unreliable message; false when it is larger than `maxDatagramSize` or the session is over.
+   * `expires`: milliseconds after which it is thrown away if it has not left.
+   */
+  sendDatagram(bytes: Uint8Array, options: { readonly expires?: number } = {}): boolean {
+    return this.#session.sendDatagram(bytes, options);
   }
 
   get maxDatagramSize(): number {
