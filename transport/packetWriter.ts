@@ -193,7 +193,8 @@ export class PacketWriter {
     for (;;) {
       const stream = sendQueue.next(this.#canSendStream);
       if (!stream?.sending) return;
-      const header = streamHeaderLength(stream.id, 2 ** 40);
+      // From 16 KiB on, as a packet on the loopback may hold, the length of the data takes two bytes more.
+      const header = streamHeaderLength(stream.id, 2 ** 40) + (out.remaining >= 0x4000 ? 2 : 0);
       // A few bytes at the end of a packet cost the peer more than they bring; a packet of our own will carry them.
       if (out.remaining < header + MIN_STREAM_DATA) return;
       const run = stream.sending.next(out.remaining - header, sendCredit.available);
