@@ -77,8 +77,10 @@ export class SyncSender {
   async #announceAll(): Promise<void> {
     const { shared, channel } = this.#options;
     // What the peer knows of us must survive a crash here, or its numbers would mean something else.
+    const { sequence } = shared.index;
     await shared.save();
-    const entries = shared.index.since(this.#announced);
+    // What was set during the save is not durable yet; it is announced by its own change.
+    const entries = shared.index.since(this.#announced).filter((entry) => entry.sequence <= sequence);
     for (let at = 0; !this.#greeted || at < entries.length; at += BATCH) {
       this.#greeted = true;
       const batch = entries.slice(at, at + BATCH);
