@@ -264,9 +264,9 @@ export function writeAck(
   }
 }
 
-/** Bytes before the data of a STREAM frame that carries its length (2 bytes kept for the length, whatever it is). */
-export function streamHeaderLength(id: number, offset: number): number {
-  return 1 + varintLength(id) + (offset > 0 ? varintLength(offset) : 0) + 2;
+/** The most bytes before the data of a STREAM frame, at any offset, where `room` bytes are left: from 16 KiB on the length takes four. */
+export function streamHeaderRoom(id: number, room: number): number {
+  return 1 + varintLength(id) + 8 + (room >= 0x4000 ? 4 : 2);
 }
 
 /** Writes the head of a STREAM frame; exactly `length` bytes of data must follow. */

@@ -2,7 +2,7 @@ import type { Instant } from "#kernel/ports.js";
 import { type ByteWriter, varintLength } from "#kernel/varint.js";
 import { writeBlocked } from "./blockedFrames.js";
 import type { ConnectionParts } from "./connectionParts.js";
-import { FRAME, numbersLength, streamHeaderLength, writeAck, writeNumbers, writeStreamHeader } from "./frames.js";
+import { FRAME, numbersLength, streamHeaderRoom, writeAck, writeNumbers, writeStreamHeader } from "./frames.js";
 import { DATA_OVERHEAD } from "./packet.js";
 import type { SentFrame } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
@@ -193,8 +193,7 @@ export class PacketWriter {
     for (;;) {
       const stream = sendQueue.next(this.#canSendStream);
       if (!stream?.sending) return;
-      // From 16 KiB on, as a packet on the loopback may hold, the length of the data takes two bytes more.
-      const header = streamHeaderLength(stream.id, 2 ** 40) + (out.remaining >= 0x4000 ? 2 : 0);
+      const header = streamHeaderRoom(stream.id, out.remaining);
       // A few bytes at the end of a packet cost the peer more than they bring; a packet of our own will carry them.
       if (out.remaining < header + MIN_STREAM_DATA) return;
       const run = stream.sending.next(out.remaining - header, sendCredit.available);
