@@ -13,7 +13,7 @@ import type { EndpointDrops, EndpointEvent } from "#transport/endpointTypes.js";
 import type { RekeyLimits } from "#transport/rekeyLimits.js";
 import { Session } from "#transport/session.js";
 import { SessionClosedError } from "#transport/sessionErrors.js";
-import { bondsWith, deviceIdOf, isStale } from "./bondBook.js";
+import { bondsWith, deviceIdOf, forgetDevice, isStale } from "./bondBook.js";
 import { BondCopiedError } from "./bondErrors.js";
 import type { Discovery } from "./discoveryPort.js";
 import { bondGone, proveBond } from "./prove.js";
@@ -130,10 +130,13 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     return { session, cancel };
   }
 
-  /** Ends every session of the device that held this bond, at once. */
-  revoke(bond: Bond): void {
-    this.#endpoint.revoke(this.#deviceOf(bond), this.#ports.clock.now());
-    this.#pump.turn();
+  /** Ends every session of the device at once and forgets it. False when there is no such bond. */
+  async forget(bond: Bond): Promise<boolean> {
+    this.#revoke(bond);
+    const removed = await forgetDevice(this.#ports.store, bond, this.#ports.clock.wall());
+    // Again: it may have connected while that was written.
+    this.#revoke(bond);
+    return removed;
   }
 
   async close(): Promise<void> {
@@ -164,6 +167,11 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
       },
       () => this.#pump.turn(),
     );
+  }
+
+  #revoke(bond: Bond): void {
+    this.#endpoint.revoke(this.#deviceOf(bond), this.#ports.clock.now());
+    this.#pump.turn();
   }
 
   #deviceOf(bond: Bond): string {

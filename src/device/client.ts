@@ -5,7 +5,7 @@ import type { Address } from "#kernel/ports.js";
 import type { PairedPeer } from "#pairing/exchange.js";
 import { parseLink } from "#pairing/link.js";
 import { NotReachableError } from "#transport/dial.js";
-import { bondFrom, deviceIdOf, dropStale, forgetDevice } from "./bondBook.js";
+import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import { Discovered } from "./discovered.js";
@@ -133,11 +133,7 @@ export class Client implements AsyncDisposable {
 
   /** Drops the bond and ends the sessions. False when there is no such bond. */
   async forget(bond: Bond): Promise<boolean> {
-    this.#channel.revoke(bond);
-    const removed = await forgetDevice(this.#ports.store, bond, this.#ports.clock.wall());
-    // Again: it may have connected while that was written.
-    this.#channel.revoke(bond);
-    return removed;
+    return await this.#channel.forget(bond);
   }
 
   close(): Promise<void> {

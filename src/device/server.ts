@@ -8,7 +8,7 @@ import type { PairingError } from "#pairing/reasons.js";
 import { PairingResponder, type ResponderEvent } from "#pairing/responder.js";
 import type { HostChange } from "#pairing/responderEvents.js";
 import type { Question as PairingQuestion } from "#pairing/responderStates.js";
-import { bondFrom, deviceIdOf, dropStale, forgetDevice } from "./bondBook.js";
+import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import type { Advertisement } from "./discoveryPort.js";
 import {
@@ -157,11 +157,7 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
 
   /** Drops the bond and ends the device's sessions at once. False when there is no such bond. */
   async forget(bond: Bond): Promise<boolean> {
-    this.#channel.revoke(bond);
-    const removed = await forgetDevice(this.#ports.store, bond, this.#ports.clock.wall());
-    // Again: it may have connected while that was written.
-    this.#channel.revoke(bond);
-    return removed;
+    return await this.#channel.forget(bond);
   }
 
   /** Says goodbye on the network and to every session. */
