@@ -36,8 +36,6 @@ export const STREAM_CODE = {
   ABORTED: 0x4201,
 } as const;
 
-export type TransportErrorName = keyof typeof TRANSPORT_ERROR;
-
 const NAMES: ReadonlyMap<number, string> = new Map(Object.entries(TRANSPORT_ERROR).map(([name, code]) => [code, name]));
 
 /** The name of a number a peer sent; numbers we do not know get a stable generic one. */

@@ -64,12 +64,3 @@ export interface ByteStream {
   /** Drops both directions at once. */
   reset(code?: number): void;
 }
-
-export type LogLevel = "debug" | "info" | "warn";
-/** Never given secrets. A no-op by default. */
-export type Logger = (
-  level: LogLevel,
-  event: string,
-  fields?: Readonly<Record<string, string | number | boolean>>,
-) => void;
-export const silent: Logger = () => {};
