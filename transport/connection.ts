@@ -174,6 +174,7 @@ export class Connection {
   }
 
   nextEvent(): ConnectionEvent | undefined {
+    for (const stream of this.#frames.takeReadable()) this.#events.push({ type: "readable", stream });
     for (const stream of this.#writer.takeWritable()) this.#events.push({ type: "writable", stream });
     const info = this.#closing.info;
     if (info && !this.#closedTold && this.#events.length === 0) {

@@ -29,8 +29,8 @@ export class ConnectionFrames implements FrameSink {
   readonly #writer: PacketWriter;
   readonly #events: ConnectionEvent[];
   readonly #hooks: FrameHooks;
-  /** Streams that became readable in this packet: one event each. */
-  #readable: Set<Stream> | undefined;
+  /** Streams with something new for their reader. */
+  readonly #readable = new Set<Stream>();
   #from: Address = { host: "", port: 0 };
   #now: Instant = 0;
   #ackNow = false;
@@ -52,8 +52,6 @@ export class ConnectionFrames implements FrameSink {
   finish(now: Instant, onPathMoved: (sameHost: boolean) => void): void {
     for (let stream = this.#parts.streams.accept(); stream; stream = this.#parts.streams.accept())
       this.#events.push({ type: "stream", stream });
-    for (const stream of this.#readable ?? NO_STREAMS) this.#events.push({ type: "readable", stream });
-    this.#readable?.clear();
     if (this.#ackNow) this.#parts.acks.expedite(now);
     this.#ackNow = false;
     if (this.#moved) {
@@ -65,10 +63,18 @@ export class ConnectionFrames implements FrameSink {
     }
   }
 
+  /** Streams to tell the application of, once each however many packets they came in. */
+  takeReadable(): readonly Stream[] {
+    if (this.#readable.size === 0) return NO_STREAMS;
+    const streams = [...this.#readable];
+    this.#readable.clear();
+    return streams;
+  }
+
   onAck(frame: AckFrame): void {
     const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
-    for (const packet of late) this.#writer.onAcked(packet.frames);
-    for (const packet of acked) this.#writer.onAcked(packet.frames);
+    this.#writer.onAcked(late);
+    this.#writer.onAcked(acked);
     this.#hooks.onDelivery(acked, this.#now);
     this.#hooks.onLoss(lost, this.#now);
   }
@@ -79,8 +85,10 @@ export class ConnectionFrames implements FrameSink {
     if (!stream || !side) return;
     const before = side.available;
     this.#count(side.onData(offset, data, fin));
+    if (side.available > before || side.complete) this.#readable.add(stream);
+    // Bytes that only wait for their reader change nothing else.
+    if (!fin && !side.complete && !side.stopped) return;
     this.#release(side);
-    if (side.available > before || side.complete) this.#noteReadable(stream);
     this.#settle(stream);
   }
 
@@ -90,7 +98,7 @@ export class ConnectionFrames implements FrameSink {
     if (!stream || !side) return;
     this.#count(side.onReset(code, finalSize));
     this.#release(side);
-    this.#noteReadable(stream);
+    this.#readable.add(stream);
     this.#settle(stream);
   }
 
@@ -188,11 +196,6 @@ export class ConnectionFrames implements FrameSink {
   #release(side: ReceiveSide): void {
     this.#parts.receiveWindow.onConsumed(side.takeReleased());
     if (this.#parts.receiveWindow.updateDue) this.#parts.due.maxData = true;
-  }
-
-  #noteReadable(stream: Stream): void {
-    this.#readable ??= new Set();
-    this.#readable.add(stream);
   }
 
   #settle(stream: Stream): void {

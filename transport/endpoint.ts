@@ -151,12 +151,12 @@ export class Endpoint implements Machine {
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
-    const reply = this.#replies.shift();
-    if (reply) return reply;
-    for (const { dial } of this.#dials.values()) {
-      const datagram = dial.nextDatagram(now);
-      if (datagram) return datagram;
-    }
+    if (this.#replies.length > 0) return this.#replies.shift();
+    if (this.#dials.size > 0)
+      for (const { dial } of this.#dials.values()) {
+        const datagram = dial.nextDatagram(now);
+        if (datagram) return datagram;
+      }
     for (let entry = this.#entries.active(); entry; entry = this.#entries.active()) {
       const datagram = entry.connection.nextDatagram(now);
       if (datagram) return datagram;

@@ -91,10 +91,9 @@ export class PacketSender {
   /** A packet that asks whether its size gets through: RFC 8899 §4.1. Only while there is data worth larger packets. */
   mtuProbe(now: Instant): OutgoingDatagram | undefined {
     const { mtu, rtt, path, recovery, congestion } = this.#parts;
-    if (!rtt.hasSample || !this.#writer.fillsPackets || this.#options.rekey.restricted) return undefined;
-    if (recovery.bytesInFlight >= congestion.window) return undefined;
     const size = mtu.probeDue(now);
-    if (size === undefined) return undefined;
+    if (size === undefined || !rtt.hasSample || recovery.bytesInFlight >= congestion.window) return undefined;
+    if (!this.#writer.fillsPackets || this.#options.rekey.restricted) return undefined;
     const out = this.#begin(size);
     out.u8(FRAME.PING);
     out.u8(FRAME.IMMEDIATE_ACK);
@@ -141,6 +140,7 @@ export class PacketSender {
   /** Answers and asks whether an address is the peer's: RFC 9000 §8.2. */
   pathDatagram(now: Instant): OutgoingDatagram | undefined {
     const { due, path } = this.#parts;
+    if (due.pathResponses.length === 0 && !path.asks) return undefined;
     const response = due.pathResponses.shift();
     if (response) return this.#pathFrame(FRAME.PATH_RESPONSE, response.token, response.to, PATH_DATAGRAM, now);
     const challenge = path.challenge(now, this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs));

@@ -38,6 +38,11 @@ export class PathValidation {
     return this.#current;
   }
 
+  /** An address waits to be proved. */
+  get asks(): boolean {
+    return this.#probes.length > 0;
+  }
+
   get deadline(): Instant | undefined {
     let earliest: Instant | undefined;
     for (const probe of this.#probes) earliest = Math.min(earliest ?? probe.nextAt, probe.nextAt);

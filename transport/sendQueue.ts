@@ -19,11 +19,13 @@ export class SendQueue {
 
   /** Puts the stream in or takes it out. */
   update(stream: Stream, wantsToSend: boolean): void {
-    const level = levelOf(stream);
-    if (wantsToSend) {
-      this.#levels[level] ??= new Set();
-      this.#levels[level].add(stream);
-    } else for (const other of this.#levels) other?.delete(stream);
+    const level = wantsToSend ? levelOf(stream) : undefined;
+    if (stream.queuedAt === level) return;
+    if (stream.queuedAt !== undefined) this.#levels[stream.queuedAt]?.delete(stream);
+    stream.queuedAt = level;
+    if (level === undefined) return;
+    this.#levels[level] ??= new Set();
+    this.#levels[level].add(stream);
   }
 
   /** The stream whose turn it is and for which `canSend` holds. */
@@ -37,7 +39,7 @@ export class SendQueue {
     this.#spent += bytes;
     if (this.#spent < QUANTUM) return;
     this.#spent = 0;
-    const level = this.#levels[levelOf(stream)];
+    const level = this.#levels[stream.queuedAt ?? levelOf(stream)];
     if (level?.delete(stream)) level.add(stream);
   }
 }

@@ -20,6 +20,8 @@ export class Stream {
   readonly receiving: ReceiveSide | undefined;
   /** 0 is the most urgent, 7 the least. */
   priority: number = DEFAULT_PRIORITY;
+  /** The level of the send queue it stands in. */
+  queuedAt: number | undefined;
   readonly #onChange: (stream: Stream) => void;
 
   constructor(

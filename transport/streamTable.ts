@@ -68,7 +68,7 @@ export class StreamTable {
 
   /** The next stream that the peer opened and nobody has taken yet. */
   accept(): Stream | undefined {
-    return this.#incoming.shift();
+    return this.#incoming.length > 0 ? this.#incoming.shift() : undefined;
   }
 
   /** The stream a frame about the peer's sending half names; undefined: it is long over. Throws TransportError. */
