@@ -5,7 +5,7 @@ import type { ConnectionParts } from "./connectionParts.js";
 import type { DatagramPool } from "./datagramPool.js";
 import { type AckFrequency, type CloseFrame, FRAME, writeClose } from "./frames.js";
 import { BASE_DATAGRAM } from "./mtu.js";
-import { DATA_HEADER, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
+import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
 import type { PacketWriter } from "./packetWriter.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
@@ -84,7 +84,7 @@ export class PacketSender {
     else if (++this.#ackOnly >= ACK_ONLY_LIMIT) out.u8(FRAME.PING);
     const eliciting = out.offset > before;
     if (eliciting) this.#ackOnly = 0;
-    if (out.offset === DATA_HEADER) return undefined;
+    if (out.offset === out.start) return undefined;
     return this.#seal(out, eliciting ? frames : undefined, this.#parts.path.current, now);
   }
 
@@ -172,7 +172,9 @@ export class PacketSender {
 
   /** Room for the frames of a datagram of at most `size` bytes. */
   #begin(size: number): ByteWriter {
-    this.#out.reset(this.#options.pool.take(size), DATA_HEADER, size - TAG);
+    const { pool } = this.#options;
+    const at = pool.take(size);
+    this.#out.reset(pool.slab, at + DATA_HEADER, at + size - TAG);
     return this.#out;
   }
 
@@ -185,14 +187,16 @@ export class PacketSender {
     probe = false,
   ): OutgoingDatagram {
     // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset.
-    out.pad(MIN_PACKET - TAG);
+    out.pad(out.start + MIN_PACKET - DATA_HEADER - TAG);
     const number = this.#takeNumber();
     const { protection, pool, log } = this.#options;
+    const length = out.offset - out.start;
     if (log) {
-      const payload = out.bytes.subarray(DATA_HEADER, out.offset);
-      log.packetSent({ number, epoch: protection.sendEpoch, size: out.offset + TAG, payload }, now);
+      const payload = out.written();
+      log.packetSent({ number, epoch: protection.sendEpoch, size: length + DATA_OVERHEAD, payload }, now);
     }
-    const size = protection.seal(out.bytes, 0, out.offset - DATA_HEADER, number);
+    const at = out.start - DATA_HEADER;
+    const size = protection.seal(out.bytes, at, length, number);
     pool.use(size);
     const { recovery, pacer } = this.#parts;
     recovery.onNumberUsed(number);
@@ -206,7 +210,7 @@ export class PacketSender {
       this.#options.onElicitingSent(now);
       recovery.onSent({ number, sentAt: now, size, frames, probe });
     }
-    return { bytes: size === out.bytes.length ? out.bytes : out.bytes.subarray(0, size), to };
+    return { bytes: out.bytes.subarray(at, at + size), to };
   }
 }
 

@@ -10,7 +10,7 @@ import type { Stream } from "./stream.js";
 /** A few bytes at the end of a packet cost the peer more than they bring; a packet of their own will carry them. */
 const MIN_STREAM_ROOM: number = streamHeaderRoom(0, 0) + 32;
 /** A writer that waits is told when less than this is left to send. */
-const LOW_WATER = 128 * 1024;
+const LOW_WATER = 256 * 1024;
 const NONE: readonly Stream[] = [];
 const MAX_CID_FRAME = 64;
 

@@ -5,8 +5,8 @@ import { SessionClosedError, StreamEndedError, StreamResetError } from "./sessio
 import type { Stream } from "./stream.js";
 import { readableOf, writableOf } from "./webStreams.js";
 
-const HIGH_WATER = 256 * 1024;
-const LOW_WATER = 128 * 1024;
+const HIGH_WATER = 512 * 1024;
+const LOW_WATER = 256 * 1024;
 
 /** What a stream needs of its session. */
 export interface SessionDoor {
@@ -23,7 +23,7 @@ export interface WaitOptions {
 /**
  * One stream of a session, with three faces; use one of them.
  * Promises: `read`, `write`, `end`. Without promises: `tryRead`, `tryWrite` and `onChange`. Web streams: `readable`, `writable`.
- * Writers wait while 256 KiB are unsent; the peer gets credit as bytes are read.
+ * Writers wait while 512 KiB are unsent; the peer gets credit as bytes are read.
  */
 export class SessionStream implements ByteStream, AsyncDisposable {
   /** Called when there may be something to read, room to write, or nothing any more. */
@@ -72,7 +72,7 @@ export class SessionStream implements ByteStream, AsyncDisposable {
     }
   }
 
-  /** False, and nothing is taken, while 256 KiB are unsent; `onChange` tells when to try again. */
+  /** False, and nothing is taken, while 512 KiB are unsent; `onChange` tells when to try again. */
   tryWrite(bytes: Uint8Array): boolean {
     this.#throwIfDropped();
     if (this.#stream.unsent >= HIGH_WATER) return false;

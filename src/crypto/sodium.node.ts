@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { concat } from "#kernel/bytes.js";
-import { type Aead, type Crypto, requireLength } from "./crypto.js";
+import { type Aead, type Crypto, type HeaderMask, requireLength } from "./crypto.js";
 import { nativeCrypto } from "./native.node.js";
 
 const TAG = 16;
@@ -26,6 +26,13 @@ interface Sodium {
     nonce: Uint8Array,
     key: Uint8Array,
   ): number;
+  crypto_stream_chacha20_ietf_xor_ic(
+    ciphertext: Uint8Array,
+    message: Uint8Array,
+    nonce: Uint8Array,
+    counter: number,
+    key: Uint8Array,
+  ): void;
   crypto_hash_sha256(digest: Uint8Array, message: Uint8Array): void;
   crypto_scalarmult_base(publicKey: Uint8Array, secret: Uint8Array): void;
   /** Throws for a low-order point. */
@@ -45,6 +52,7 @@ export function loadSodiumCrypto(): Crypto | undefined {
       name: "sodium",
       ...sodiumX25519(sodium),
       aead: (key) => sodiumAead(sodium, key),
+      headerMask: (key) => sodiumHeaderMask(sodium, key),
       sha256(...parts) {
         const length = parts.reduce((sum, part) => sum + part.length, 0);
         if (length > SHORT_HASH) return nativeCrypto.sha256(...parts);
@@ -91,7 +99,7 @@ function sodiumAead(sodium: Sodium, key: Uint8Array): Aead {
     open(nonce, aad, ciphertext, out) {
       const length = ciphertext.length - TAG;
       if (length < 0) return undefined;
-      const plaintext = out ? out.subarray(0, length) : new Uint8Array(length);
+      const plaintext = out?.length === length ? out : (out?.subarray(0, length) ?? new Uint8Array(length));
       try {
         sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plaintext, null, ciphertext, orNull(aad), nonce, key);
       } catch {
@@ -102,11 +110,27 @@ function sodiumAead(sodium: Sodium, key: Uint8Array): Aead {
   };
 }
 
+const ZEROS = new Uint8Array(5);
+/** Scratch of the header masks of all connections: nothing in it outlives a call. */
+const MASK_NONCE = new Uint8Array(12);
+
+/** As fast as noble's once that is compiled, and twenty times as fast before. */
+function sodiumHeaderMask(sodium: Sodium, key: Uint8Array): HeaderMask {
+  requireLength("header protection key", key, 32);
+  const own = key.slice();
+  return (bytes, mask, offset = 0) => {
+    let counter = 0;
+    for (let i = 3; i >= 0; i--) counter = counter * 256 + (bytes[offset + i] ?? 0);
+    for (let i = 0; i < MASK_NONCE.length; i++) MASK_NONCE[i] = bytes[offset + 4 + i] ?? 0;
+    sodium.crypto_stream_chacha20_ietf_xor_ic(mask, ZEROS, MASK_NONCE, counter, own);
+  };
+}
+
 function orNull(aad: Uint8Array): Uint8Array | null {
   return aad.length === 0 ? null : aad;
 }
 
-/** One packet, one hash and one key agreement by both: a build that computes something else is not used. */
+/** One packet, one mask, one hash and one key agreement by both: a build that computes something else is not used. */
 function agrees(crypto: Crypto): boolean {
   const bytes = Uint8Array.from({ length: 77 }, (_, i) => i);
   const seal = (by: Crypto): Uint8Array => {
@@ -118,7 +142,12 @@ function agrees(crypto: Crypto): boolean {
     const own = by.x25519KeyPair(bytes.subarray(0, 32));
     return by.x25519(own, by.x25519KeyPair(bytes.subarray(32, 64)).public) ?? own.secret;
   };
-  const all = (by: Crypto): Uint8Array => concat(seal(by), by.sha256(bytes, bytes), agree(by));
+  const mask = (by: Crypto): Uint8Array => {
+    const out = new Uint8Array(5);
+    by.headerMask(bytes.subarray(0, 32))(bytes, out, 13);
+    return out;
+  };
+  const all = (by: Crypto): Uint8Array => concat(seal(by), mask(by), by.sha256(bytes, bytes), agree(by));
   const expected = all(nativeCrypto);
   return all(crypto).every((byte, i) => byte === expected[i]);
 }
