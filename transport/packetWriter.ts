@@ -16,9 +16,6 @@ const MAX_CID_FRAME = 64;
 /** Fills packets with frames: keys first, then control, datagrams, streams by priority. */
 export class PacketWriter {
   readonly #parts: ConnectionParts;
-  readonly #canSendStream = (stream: Stream): boolean =>
-    stream.sending?.wantsToSend(this.#parts.sendCredit.available) ?? false;
-
   /** Streams whose writer may go on, or has nothing left to wait for. */
   readonly writable: Set<Stream> = new Set();
   bytesResent = 0;
@@ -46,14 +43,14 @@ export class PacketWriter {
       due.ackFrequency !== undefined ||
       datagramsOut.size > 0 ||
       this.#streamControlDue() ||
-      this.#parts.sendQueue.next(this.#canSendStream) !== undefined
+      this.#parts.sendQueue.next(this.#parts.sendCredit.available) !== undefined
     );
   }
 
-  /** A stream has more to send, perhaps not now, than one of today's packets holds. */
+  /** The stream whose turn it is has more to send, perhaps not now, than one of today's packets holds. */
   get fillsPackets(): boolean {
     const { sendQueue, mtu } = this.#parts;
-    return sendQueue.some((stream) => stream.unsent > mtu.current);
+    return (sendQueue.next(Number.POSITIVE_INFINITY)?.unsent ?? 0) > mtu.current;
   }
 
   writeAck(out: ByteWriter, frames: SentFrame[], now: Instant): void {
@@ -146,8 +143,7 @@ export class PacketWriter {
   /** Call when a stream changed: it may have something to say now, or nothing any more. */
   noteStream(stream: Stream): void {
     const { sending, receiving } = stream;
-    // Queued while it has data at all; whether credit allows it now is asked when its turn comes.
-    this.#parts.sendQueue.update(stream, sending?.wantsToSend(Number.POSITIVE_INFINITY) ?? false);
+    this.#parts.sendQueue.update(stream);
     this.#parts.blocked.note(stream);
     if (sending?.resetDue || receiving?.stopDue !== undefined || receiving?.wantsCredit)
       this.#controlStreams.add(stream);
@@ -191,16 +187,13 @@ export class PacketWriter {
   #streams(out: ByteWriter, frames: SentFrame[]): void {
     const { sendQueue, sendCredit } = this.#parts;
     for (;;) {
-      const stream = sendQueue.next(this.#canSendStream);
+      const stream = sendQueue.next(sendCredit.available);
       if (!stream?.sending) return;
       const header = streamHeaderRoom(stream.id, out.remaining);
       // A few bytes at the end of a packet cost the peer more than they bring; a packet of our own will carry them.
       if (out.remaining < header + MIN_STREAM_DATA) return;
       const run = stream.sending.next(out.remaining - header, sendCredit.available);
-      if (!run) {
-        sendQueue.update(stream, false);
-        continue;
-      }
+      if (!run) return;
       writeStreamHeader(out, stream.id, run.offset, run.length, run.fin);
       const waiting = stream.unsent;
       const fresh = stream.sending.copy(run, out);

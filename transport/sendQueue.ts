@@ -3,32 +3,35 @@ import type { Stream } from "./stream.js";
 const QUANTUM = 16 * 1024;
 const LEVELS = 8;
 
-/** Streams that have something to send: the most urgent level first, within it turns of 16 KiB. */
+/**
+ * Streams that have something to send: the most urgent level first, within it turns of 16 KiB.
+ * Who is next is found without a look at the others, with credit of the connection and without.
+ */
 export class SendQueue {
-  /** A level exists once a stream was on it: most sessions are silent most of the time. */
-  readonly #levels: (Set<Stream> | undefined)[] = new Array<undefined>(LEVELS).fill(undefined);
+  readonly #all = new Levels();
+  /** Of these, those that need no credit of the connection: bytes that were lost, or only an end. */
+  readonly #creditless = new Levels();
   #spent = 0;
 
-  some(holds: (stream: Stream) => boolean): boolean {
-    return this.next(holds) !== undefined;
-  }
-
   get empty(): boolean {
-    return this.#levels.every((level) => level === undefined || level.size === 0);
+    return this.#all.first === undefined;
   }
 
-  /** Puts the stream in or takes it out. */
-  update(stream: Stream, wantsToSend: boolean): void {
-    const level = levelOf(stream);
-    if (wantsToSend) {
-      this.#levels[level] ??= new Set();
-      this.#levels[level].add(stream);
-    } else for (const other of this.#levels) other?.delete(stream);
+  /** Call when a stream has changed: puts it in or takes it out. */
+  update(stream: Stream): void {
+    const { sending } = stream;
+    this.#all.put(stream, sending?.wantsToSend(Number.POSITIVE_INFINITY) === true);
+    this.#creditless.put(stream, sending?.wantsToSend(0) === true);
   }
 
-  /** The stream whose turn it is and for which `canSend` holds. */
-  next(canSend: (stream: Stream) => boolean): Stream | undefined {
-    for (const level of this.#levels) if (level) for (const stream of level) if (canSend(stream)) return stream;
+  /** The stream whose turn it is when the connection may send `credit` bytes that are new. */
+  next(credit: number): Stream | undefined {
+    const levels = credit > 0 ? this.#all : this.#creditless;
+    for (let stream = levels.first; stream; stream = levels.first) {
+      if (stream.sending?.wantsToSend(credit)) return stream;
+      // What it had to say was acknowledged meanwhile.
+      levels.put(stream, false);
+    }
     return undefined;
   }
 
@@ -37,7 +40,34 @@ export class SendQueue {
     this.#spent += bytes;
     if (this.#spent < QUANTUM) return;
     this.#spent = 0;
-    const level = this.#levels[levelOf(stream)];
+    this.#all.toEnd(stream);
+    this.#creditless.toEnd(stream);
+  }
+}
+
+/** Streams by urgency; a level exists once a stream was on it: most sessions are silent most of the time. */
+class Levels {
+  #levels: (Set<Stream> | undefined)[] | undefined;
+
+  get first(): Stream | undefined {
+    if (!this.#levels) return undefined;
+    for (const level of this.#levels) if (level && level.size > 0) for (const stream of level) return stream;
+    return undefined;
+  }
+
+  put(stream: Stream, belongs: boolean): void {
+    if (!belongs) {
+      for (const level of this.#levels ?? []) level?.delete(stream);
+      return;
+    }
+    const at = levelOf(stream);
+    this.#levels ??= new Array<undefined>(LEVELS).fill(undefined);
+    this.#levels[at] ??= new Set();
+    this.#levels[at].add(stream);
+  }
+
+  toEnd(stream: Stream): void {
+    const level = this.#levels?.[levelOf(stream)];
     if (level?.delete(stream)) level.add(stream);
   }
 }

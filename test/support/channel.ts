@@ -3,6 +3,7 @@ import { nativeCrypto } from "#crypto/native.node.js";
 import { toHex } from "#kernel/bytes.js";
 import type { Address } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
+import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
 import type { EndpointEvent, EndpointOptions } from "#transport/endpointTypes.js";
 import { Session } from "#transport/session.js";
@@ -23,7 +24,7 @@ export class ChannelEnd {
   readonly sessions: Session[] = [];
   readonly events: EndpointEvent[] = [];
   readonly options: EndpointOptions;
-  readonly #open = new Set<Session>();
+  readonly #open = new Map<Connection, Session>();
 
   constructor(world: ChannelWorld, address: Address, options: EndpointOptions) {
     this.options = options;
@@ -45,11 +46,12 @@ export class ChannelEnd {
       const turn = (): void => this.pump.turn();
       const session = new Session({ connection, clock: world.clock, crypto, turn, exporter, peerId });
       this.sessions.push(session);
-      this.#open.add(session);
+      this.#open.set(connection, session);
     }
-    for (const session of this.#open) {
-      session.progress();
-      if (session.closeInfo) this.#open.delete(session);
+    for (let changed = this.endpoint.nextChanged(); changed; changed = this.endpoint.nextChanged()) {
+      const session = this.#open.get(changed);
+      session?.progress();
+      if (session?.closeInfo) this.#open.delete(changed);
     }
   }
 }

@@ -9,6 +9,7 @@ import { toHex } from "#kernel/bytes.js";
 import type { DatagramSocket } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
+import type { Connection } from "#transport/connection.js";
 import { type ControllerName, DEFAULT_CONTROLLER } from "#transport/controllers.js";
 import { Endpoint } from "#transport/endpoint.js";
 import { Session } from "#transport/session.js";
@@ -91,7 +92,7 @@ class Host {
   readonly #pump: Pump;
   readonly #socket: DatagramSocket;
   readonly #crypto: Crypto;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Map<Connection, Session>();
 
   static async open(work: Work, name: string, host: string, port: number): Promise<Host> {
     const crypto = BACK_ENDS[String(work.settings["crypto"] ?? "fastest")] ?? fastestCrypto;
@@ -131,7 +132,7 @@ class Host {
   }
 
   async close(): Promise<void> {
-    for (const session of this.#sessions) void session.close();
+    for (const session of this.#sessions.values()) void session.close();
     await Promise.resolve();
     this.#pump.turn();
     this.#pump.stop();
@@ -145,12 +146,13 @@ class Host {
       const { connection, exporter, peerId } = event;
       const turn = (): void => this.#pump.soon();
       const session = new Session({ connection, clock: systemClock, crypto: this.#crypto, exporter, peerId, turn });
-      this.#sessions.add(session);
+      this.#sessions.set(connection, session);
       this.onSession(session);
     }
-    for (const session of this.#sessions) {
-      session.progress();
-      if (session.closeInfo) this.#sessions.delete(session);
+    for (let changed = this.#endpoint.nextChanged(); changed; changed = this.#endpoint.nextChanged()) {
+      const session = this.#sessions.get(changed);
+      session?.progress();
+      if (session?.closeInfo) this.#sessions.delete(changed);
     }
   }
 }
