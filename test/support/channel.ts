@@ -117,11 +117,17 @@ export class ChannelWorld {
 
   /** Another client with a bond of its own. */
   addClient(address: Address, id: string): ChannelEnd {
+    const { identity } = this.addBond(id);
+    return new ChannelEnd(this, address, { ...this.client.options, identity, now: this.clock.now() });
+  }
+
+  /** What another client would know. */
+  addBond(id: string): { readonly identity: KeyPair; readonly psk: Uint8Array } {
     const identity = this.crypto.x25519KeyPair(this.random.bytes(32));
     const bond = { psk: this.random.bytes(32), id };
     this.others.push({ bond });
     this.#bonds.set(toHex(identity.public), bond);
-    return new ChannelEnd(this, address, { ...this.client.options, identity, now: this.clock.now() });
+    return { identity, psk: bond.psk };
   }
 
   readonly #bonds = new Map<string, { readonly psk: Uint8Array; readonly id: string }>();
