@@ -5,7 +5,10 @@ interface Waiting {
   readonly expiresAt: Instant;
 }
 
-/** Datagrams (RFC 9221) that wait to be sent or read. Bounded in bytes: the oldest goes first, and is counted. */
+/** An empty datagram costs memory as well. */
+const MAX_COUNT = 1024;
+
+/** Datagrams (RFC 9221) that wait to be sent or read. Bounded in bytes and number: the oldest goes first, and is counted. */
 export class DatagramQueue {
   readonly #queue: Waiting[] = [];
   readonly #maxBytes: number;
@@ -26,7 +29,7 @@ export class DatagramQueue {
   push(bytes: Uint8Array, expiresAt: Instant = Number.POSITIVE_INFINITY): void {
     this.#queue.push({ bytes, expiresAt });
     this.#bytes += bytes.length;
-    while (this.#bytes > this.#maxBytes && this.#queue.length > 1) {
+    while ((this.#bytes > this.#maxBytes && this.#queue.length > 1) || this.#queue.length > MAX_COUNT) {
       this.shift();
       this.dropped++;
     }
