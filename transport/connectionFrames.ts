@@ -32,6 +32,8 @@ export class ConnectionFrames implements FrameSink {
   /** Streams with something new for their reader. */
   readonly #readable = new Set<Stream>();
   #from: Address = { host: "", port: 0 };
+  #size = 0;
+  #challenged = false;
   #now: Instant = 0;
   #ackNow = false;
   #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
@@ -43,8 +45,11 @@ export class ConnectionFrames implements FrameSink {
     this.#hooks = hooks;
   }
 
-  begin(from: Address, now: Instant): void {
+  /** Before the first frame of a packet in a datagram of `size` bytes. */
+  begin(from: Address, size: number, now: Instant): void {
     this.#from = from;
+    this.#size = size;
+    this.#challenged = false;
     this.#now = now;
   }
 
@@ -162,7 +167,10 @@ export class ConnectionFrames implements FrameSink {
 
   onPathChallenge(token: Uint8Array): void {
     const { pathResponses } = this.#parts.due;
-    if (pathResponses.length < MAX_PATH_RESPONSES) pathResponses.push({ token: token.slice(), to: this.#from });
+    // One for each datagram: an answer of full size for every nine bytes would make us a weapon.
+    if (this.#challenged || pathResponses.length === MAX_PATH_RESPONSES) return;
+    this.#challenged = true;
+    pathResponses.push({ token: token.slice(), to: this.#from, received: this.#size });
   }
 
   onPathResponse(token: Uint8Array): void {

@@ -141,13 +141,14 @@ export class PacketSender {
   pathDatagram(now: Instant): OutgoingDatagram | undefined {
     const { due, path } = this.#parts;
     if (due.pathResponses.length === 0 && !path.asks) return undefined;
-    const response = due.pathResponses.shift();
-    if (response) return this.#pathFrame(FRAME.PATH_RESPONSE, response.token, response.to, PATH_DATAGRAM, now);
+    for (let response = due.pathResponses.shift(); response; response = due.pathResponses.shift()) {
+      const { token, to, received } = response;
+      const room = path.room(to, received);
+      if (room >= MIN_PACKET) return this.#pathFrame(FRAME.PATH_RESPONSE, token, to, room, now);
+    }
     const challenge = path.challenge(now, this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs));
     if (!challenge) return undefined;
-    const sent = this.#pathFrame(FRAME.PATH_CHALLENGE, challenge.token, challenge.to, challenge.room, now);
-    path.onChallengeSent(challenge.token, sent.bytes.length);
-    return sent;
+    return this.#pathFrame(FRAME.PATH_CHALLENGE, challenge.token, challenge.to, challenge.room, now);
   }
 
   #pathFrame(type: number, token: Uint8Array, to: Address, room: number, now: Instant): OutgoingDatagram {
@@ -161,6 +162,7 @@ export class PacketSender {
     if (!sameAddress(to, this.#parts.path.current)) protection.remoteCid = this.#parts.cids.probing;
     const datagram = this.#seal(out, undefined, to, now);
     protection.remoteCid = usual;
+    this.#parts.path.onSent(to, datagram.bytes.length);
     return datagram;
   }
 

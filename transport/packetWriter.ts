@@ -127,7 +127,7 @@ export class PacketWriter {
       const sequence = fresh?.sequence ?? cids.takeRetirement() ?? 0;
       writeNumbers(out, fresh ? FRAME.NEW_CONNECTION_ID : FRAME.RETIRE_CONNECTION_ID, sequence);
       if (fresh) {
-        out.varint(0); // we ask for none to be retired
+        out.varint(fresh.retirePrior);
         out.put(fresh.cid);
         out.put(fresh.token);
       }
