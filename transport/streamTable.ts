@@ -36,6 +36,7 @@ export class StreamTable {
   readonly #bidi: Direction;
   readonly #uni: Direction;
   readonly #incoming: Stream[] = [];
+  #settled: Stream[] | undefined;
 
   constructor(initiator: boolean, limits: StreamLimits, onChange: (stream: Stream) => void) {
     this.#initiator = initiator;
@@ -69,6 +70,11 @@ export class StreamTable {
   /** The next stream that the peer opened and nobody has taken yet. */
   accept(): Stream | undefined {
     return this.#incoming.length > 0 ? this.#incoming.shift() : undefined;
+  }
+
+  /** A stream that was forgotten since it was asked last. */
+  takeSettled(): Stream | undefined {
+    return this.#settled?.shift();
   }
 
   /** The stream a frame about the peer's sending half names; undefined: it is long over. Throws TransportError. */
@@ -109,6 +115,8 @@ export class StreamTable {
   /** Forgets a stream whose two halves are settled; frames that still arrive for it are ignored. */
   forgetIfSettled(stream: Stream): boolean {
     if (!stream.settled || !this.#streams.delete(stream.id)) return false;
+    this.#settled ??= [];
+    this.#settled.push(stream);
     if (!this.#isOurs(stream.id)) {
       const kind = isUnidirectional(stream.id) ? this.#uni : this.#bidi;
       kind.closed++;
