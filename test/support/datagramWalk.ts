@@ -49,7 +49,7 @@ export async function walkDatagrams(
     if (watched.answered > 0) answered++;
     if (places.has(place)) continue;
     places.add(place);
-    mutator.kept.push(copy.slice());
+    if (copy.length <= LONG) mutator.kept.push(copy.slice());
   }
   if (ARRIVED.includes(state)) await stillAlive(story.world);
   return { kept: mutator.kept, dropped: cases - answered, answered };

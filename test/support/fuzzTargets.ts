@@ -5,7 +5,7 @@ import { parseFrames } from "#transport/frames.js";
 import { DEFAULT_PARAMETERS, decodeParameters, encodeParameters } from "#transport/params.js";
 import { encodeRekeyMessage, RekeyReader } from "#transport/rekeyMessages.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
-import { BareServer } from "./bareServer.js";
+import { BareVictim } from "./bareVictim.js";
 import { RecordingSink } from "./frames.js";
 import { frame } from "./hostile.js";
 
@@ -55,19 +55,20 @@ export const FUZZ_TARGETS: Readonly<Record<string, () => (input: Uint8Array) => 
   },
   sequences: () => {
     const random = new SeededRandom(6);
-    let server = new BareServer(random);
+    let victim = new BareVictim(random);
     let turns = 0;
     return (input) => {
-      if (server.ending !== "") server = new BareServer(random);
+      if (victim.ending !== "") victim = new BareVictim(random, random.chance(0.5) ? "initiator" : "responder");
       const [how = 0] = input;
-      ACTS[how & 7]?.(server);
-      if (how & 8) server.acknowledge();
-      if (how & 16) server.wait(how & 32 ? 300 : 3);
-      server.send(input.subarray(1));
-      if (++turns % 16 === 0 && server.connection.stats(server.now).streams > MOST_STREAMS)
+      ACTS[how & 7]?.(victim);
+      if (how & 8) victim.acknowledge();
+      if (how & 16) victim.wait(how & 32 ? 300 : 3);
+      if (how & 64) victim.connection.rekey();
+      victim.send(input.subarray(1));
+      if (++turns % 16 === 0 && victim.connection.stats(victim.now).streams > MOST_STREAMS)
         throw new Error("too many streams");
       const frames = describeFrames(input.subarray(1));
-      return `${frames.findLast(({ frame_type }) => frame_type !== "unknown")?.frame_type} ${server.ending}`;
+      return `${frames.findLast(({ frame_type }) => frame_type !== "unknown")?.frame_type} ${victim.ending}`;
     };
   },
 };
@@ -76,17 +77,17 @@ export const FUZZ_TARGETS: Readonly<Record<string, () => (input: Uint8Array) => 
 const MOST_STREAMS = 4 * 128;
 
 /** What the victim's application does meanwhile. */
-const ACTS: readonly ((server: BareServer) => void)[] = [
+const ACTS: readonly ((victim: BareVictim) => void)[] = [
   () => {},
-  (server) => server.connection.openStream()?.write(new Uint8Array(3000)),
-  (server) => server.connection.openStream(true)?.write(new Uint8Array(10)),
-  (server) => {
-    for (const stream of server.streams.splice(0)) while (stream.read()) {}
+  (victim) => victim.connection.openStream()?.write(new Uint8Array(3000)),
+  (victim) => victim.connection.openStream(true)?.write(new Uint8Array(10)),
+  (victim) => {
+    for (const stream of victim.streams.splice(0)) while (stream.read()) {}
   },
-  (server) => server.streams.pop()?.reset(4),
-  (server) => server.streams.shift()?.stop(5),
-  (server) => server.connection.sendDatagram(new Uint8Array(100)),
-  (server) => server.streams.pop()?.finish(),
+  (victim) => victim.streams.pop()?.reset(4),
+  (victim) => victim.streams.shift()?.stop(5),
+  (victim) => victim.connection.sendDatagram(new Uint8Array(100)),
+  (victim) => victim.streams.pop()?.finish(),
 ];
 
 function outcome(parse: () => unknown): string {

@@ -20,7 +20,7 @@ type Connected = () => Promise<{
 const KB = 1024;
 const GROWTH = 20 * 1024 * KB;
 const KEPT = 2 * 1024 * KB;
-const mb = (bytes: number): string => (bytes / KB / KB).toFixed(1);
+const mb = (bytes: number): string => Math.max(0, bytes / KB / KB).toFixed(1);
 const sha = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Node's own HTTP over our streams: one stream is one connection of HTTP/1.1. */

@@ -34,14 +34,14 @@ const PEER = nativeCrypto.x25519KeyPair(new Uint8Array(32).fill(2)).public;
 const MOST_DATAGRAMS = 1000;
 
 /**
- * A server's connection right after the handshake, without handshake, encryption and network: a new one costs microseconds.
+ * One end of a connection right after the handshake, without handshake, encryption and network: a new one costs microseconds.
  * The caller is its authenticated peer and says what it likes.
  */
-export class BareServer {
+export class BareVictim {
   readonly connection: Connection;
   readonly streams: Stream[] = [];
   now = 1;
-  /** The highest packet number that the server has used. */
+  /** The highest packet number that it has used. */
   largest = -1;
   /** How it ended; "" while it lives. */
   ending = "";
@@ -49,12 +49,12 @@ export class BareServer {
   /** First of the numbers up to `largest` without a gap. */
   #runStart = 0;
 
-  constructor(random: SeededRandom) {
+  constructor(random: SeededRandom, role: "initiator" | "responder" = "responder") {
     const { bytes } = random;
     const keys = { send: CLEAR_KEYS, receive: CLEAR_KEYS };
     const protection = new PacketProtection({ keys, remoteCid: new Uint8Array(8), random: bytes });
     const rekey = new Rekey({
-      ...{ crypto: nativeCrypto, random: bytes, role: "responder", own: OWN, peerStatic: PEER, psk: PEER },
+      ...{ crypto: nativeCrypto, random: bytes, role, own: OWN, peerStatic: PEER, psk: PEER },
       ...{ handshakeHash: PEER, exporter: PEER.slice(), protection, now: this.now },
     });
     const cids = new SpareCids({
@@ -66,7 +66,7 @@ export class BareServer {
       },
     });
     this.connection = new Connection({
-      ...{ role: "responder", protection, rekey, local: DEFAULT_PARAMETERS, peer: DEFAULT_PARAMETERS },
+      ...{ role, protection, rekey, local: DEFAULT_PARAMETERS, peer: DEFAULT_PARAMETERS },
       ...{ path: CLIENT, random: bytes, now: this.now, pool: POOL, cids },
     });
     this.send(Uint8Array.of(FRAME.PING));
@@ -82,7 +82,7 @@ export class BareServer {
     return this.drain();
   }
 
-  /** An ACK of what the server has sent last. */
+  /** An ACK of what it has sent last. */
   acknowledge(): number {
     if (this.largest < 0) return 0;
     const out = new ByteWriter(new Uint8Array(40));
@@ -96,7 +96,7 @@ export class BareServer {
     return this.drain();
   }
 
-  /** Lets the server speak, and its application hear of what happened. Throws for what must never be. */
+  /** Lets it speak, and its application hear of what happened. Throws for what must never be. */
   drain(): number {
     let bytes = 0;
     let count = 0;
