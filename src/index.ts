@@ -17,6 +17,7 @@ export type { Address, ByteStream, Clock, DatagramSocket, RandomSource } from "#
 export { type PairingCode, PairingError } from "#pairing/reasons.js";
 export type { CloseInfo } from "#transport/closing.js";
 export { NotReachableError, PeerForgotUsError } from "#transport/dial.js";
+export type { MemoryStats } from "#transport/endpointMemory.js";
 export type { Session } from "#transport/session.js";
 export { SessionClosedError, StreamResetError } from "#transport/sessionErrors.js";
 export type { SessionStream } from "#transport/sessionStream.js";

@@ -67,7 +67,8 @@ export interface AcceptorOptions {
   readonly random: RandomSource;
   readonly own: KeyPair;
   readonly lookup: Lookup;
-  readonly parameters: TransportParameters;
+  /** What the next connection is promised. */
+  readonly parameters: () => TransportParameters;
   readonly resetKey: Uint8Array;
   /** A connection ID that is not in use. */
   readonly newCid: () => Uint8Array;
@@ -148,7 +149,8 @@ export class Acceptor {
     peer: TransportParameters,
     now: Instant,
   ): { reply?: Uint8Array; accepted?: Accepted } {
-    const { crypto, resetKey, parameters, newCid } = this.#options;
+    const { crypto, resetKey, newCid } = this.#options;
+    const parameters = this.#options.parameters();
     const localCid = newCid();
     const local = { ...parameters, resetToken: resetToken(crypto, resetKey, localCid) };
     const { psk, copied } = bond.choose?.(peer.bondHints ?? []) ?? { psk: bond.psk, copied: false };

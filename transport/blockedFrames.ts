@@ -8,7 +8,7 @@ const MAX_FRAME = 1 + 2 * varintLength(Number.MAX_SAFE_INTEGER);
 export function isBlocked({ sendQueue, sendCredit, streams, blocked }: ConnectionParts): boolean {
   if (streams.blockedAt(false) !== undefined || streams.blockedAt(true) !== undefined) return true;
   if (sendQueue.empty) return blocked.streams.size > 0;
-  return sendQueue.next((stream) => stream.sending?.wantsToSend(sendCredit.available) ?? false) === undefined;
+  return sendQueue.next(sendCredit.available) === undefined;
 }
 
 /** One frame for each limit that holds us up, as many as there is room for. */

@@ -87,6 +87,11 @@ export class Connection {
     return this.#closing.info?.remote === true;
   }
 
+  /** What we send takes its full share of memory: write no more than is sent. */
+  get crowded(): boolean {
+    return !this.#parts.memory.sending.fits(0);
+  }
+
   get path(): Address {
     return this.#parts.path.current;
   }
@@ -260,6 +265,15 @@ export class Connection {
     this.#options.onWork?.();
   }
 
+  /** Its endpoint has forgotten it: memory goes back, but for what the application can still read. */
+  discard(): void {
+    const { streams, datagramsOut, memory } = this.#parts;
+    streams.discard();
+    datagramsOut.clear();
+    memory.receiving.abandon();
+    memory.sending.abandon();
+  }
+
   stats(now: Instant): ConnectionStats {
     const { rekey } = this.#options;
     const epoch = { epoch: rekey.epoch, epochAgeMs: rekey.ageMs(now), bytesResent: this.#writer.bytesResent };
@@ -286,7 +300,7 @@ export class Connection {
       this.#closing.onPacketWhileClosing();
       return;
     }
-    const { acks, path, rtt } = this.#parts;
+    const { acks, path, rtt, memory, receiveWindow, due } = this.#parts;
     this.#idle.onReceived(now);
     if (!this.#confirmed) {
       this.#confirmed = true;
@@ -296,8 +310,14 @@ export class Connection {
     }
     this.#options.rekey.onPacketOpened(opened.epoch, size, now, this.#pto);
     this.#frames.begin(from, size, now);
+    const { refused } = memory.receiving;
     const eliciting = parseFrames(opened.payload, this.#frames);
-    acks.onReceived(opened.packetNumber, size, eliciting, now, rtt.smoothed);
+    if (memory.receiving.refused === refused) acks.onReceived(opened.packetNumber, size, eliciting, now, rtt.smoothed);
+    else {
+      // PROTOCOL.md §7: as if it were lost, so that it comes again; but the peer must hear that we are here.
+      receiveWindow.repeat();
+      due.maxData = true;
+    }
     const newest = opened.packetNumber > newestBefore;
     if (this.#options.role === "responder") {
       path.onPacket(from, size, newest, now);

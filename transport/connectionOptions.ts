@@ -2,6 +2,7 @@ import type { Address, Instant, RandomSource } from "#kernel/ports.js";
 import type { ConnectionLog } from "./connectionLog.js";
 import type { ControllerName } from "./controllers.js";
 import type { DatagramPool } from "./datagramPool.js";
+import type { ConnectionMemory } from "./memory.js";
 import type { PacketProtection } from "./packet.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
@@ -17,6 +18,8 @@ export interface ConnectionOptions {
   readonly path: Address;
   readonly cids: SpareCids;
   readonly random: RandomSource;
+  /** Its accounts in what all connections of the endpoint may hold. */
+  readonly memory: ConnectionMemory;
   readonly now: Instant;
   /** Send nothing, not even the end, before `release`: the first packet tells the peer that we are ready for good. */
   readonly held?: boolean;

@@ -7,6 +7,7 @@ import { CryptoStream } from "./cryptoStream.js";
 import { DatagramQueue } from "./datagramQueue.js";
 import { ReceiveWindow, SendCredit } from "./flowControl.js";
 import type { AckFrequency } from "./frames.js";
+import type { ConnectionMemory } from "./memory.js";
 import { BASE_DATAGRAM, PathMtu } from "./mtu.js";
 import { Pacer } from "./pacer.js";
 import type { TransportParameters } from "./params.js";
@@ -35,6 +36,7 @@ export interface ConnectionParts {
   readonly receiveWindow: ReceiveWindow;
   readonly datagramsOut: DatagramQueue;
   readonly datagramsIn: DatagramQueue;
+  readonly memory: ConnectionMemory;
   readonly crypto: CryptoStream;
   readonly path: PathValidation;
   readonly cids: SpareCids;
@@ -65,6 +67,7 @@ export function createParts(input: {
   readonly path: Address;
   readonly random: RandomSource;
   readonly cids: SpareCids;
+  readonly memory: ConnectionMemory;
   /** The largest that interface and peer allow; packets start smaller. */
   readonly maxDatagram: number;
   readonly congestion?: ControllerName;
@@ -72,7 +75,7 @@ export function createParts(input: {
   /** Somebody wrote to, read from or ended a stream. */
   readonly onStreamChange: (stream: Stream) => void;
 }): ConnectionParts {
-  const { local, peer, maxDatagram } = input;
+  const { local, peer, maxDatagram, memory } = input;
   const rtt = new RttEstimator(input.initialRttMs);
   const congestion = createController(input.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);
   const streams = new StreamTable(
@@ -89,6 +92,7 @@ export function createParts(input: {
         uni: peer.maxStreamDataUni,
       },
     },
+    memory,
     input.onStreamChange,
   );
   return {
@@ -100,9 +104,10 @@ export function createParts(input: {
     streams,
     sendQueue: new SendQueue(),
     sendCredit: new SendCredit(peer.maxData),
-    receiveWindow: new ReceiveWindow(local.maxData, MAX_CONNECTION_WINDOW),
-    datagramsOut: new DatagramQueue(),
-    datagramsIn: new DatagramQueue(),
+    receiveWindow: new ReceiveWindow(local.maxData, MAX_CONNECTION_WINDOW, memory.receiving.pool),
+    datagramsOut: new DatagramQueue(memory.sending),
+    datagramsIn: new DatagramQueue(memory.receiving),
+    memory,
     crypto: new CryptoStream(),
     path: new PathValidation(input.path, input.random),
     cids: input.cids,

@@ -42,6 +42,8 @@ export class ConnectionTable {
   readonly #halfOpen = new Set<Entry>();
   /** Those that may have a datagram to send. */
   readonly #active = new Set<Entry>();
+  /** Those that may have events for the application. */
+  readonly #changed = new Set<Connection>();
   readonly #deadlines = new Deadlines<Entry>();
 
   get halfOpen(): number {
@@ -138,7 +140,18 @@ export class ConnectionTable {
   /** Something happened to it: it may have something to send, and its deadline may be another. */
   touch(entry: Entry): void {
     // An application may still hold, and write to, a connection that is forgotten.
-    if (entry.cids.size > 0) this.#active.add(entry);
+    if (entry.cids.size === 0) return;
+    this.#active.add(entry);
+    this.#changed.add(entry.connection);
+  }
+
+  /** The next connection that something happened to since it was last taken here, forgotten or not. */
+  takeChanged(): Connection | undefined {
+    for (const connection of this.#changed) {
+      this.#changed.delete(connection);
+      return connection;
+    }
+    return undefined;
   }
 
   active(): Entry | undefined {

@@ -109,6 +109,11 @@ export class Dial {
     this.#giveUpAt = options.now + (options.timeoutMs ?? GIVE_UP_MS);
   }
 
+  /** What the other end was promised. */
+  get parameters(): TransportParameters {
+    return this.#options.parameters;
+  }
+
   /** When it began. */
   get since(): Instant {
     return this.#options.now;

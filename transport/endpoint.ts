@@ -1,10 +1,12 @@
 import { compareBytes } from "#kernel/bytes.js";
 import type { Address, Instant, Machine, OutgoingDatagram } from "#kernel/ports.js";
 import { type Accepted, Acceptor } from "./acceptor.js";
+import type { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
 import { ConnectionTable, type Entry } from "./connectionTable.js";
 import { DatagramPool } from "./datagramPool.js";
 import { Dial, type DialResult, drawCid } from "./dial.js";
+import { EndpointMemory, type MemoryStats } from "./endpointMemory.js";
 import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
@@ -43,6 +45,7 @@ export class Endpoint implements Machine {
   readonly #resets = new TokenBuckets(10, 10);
   readonly #gone: PacketDrops = { short: 0, epoch: 0, duplicate: 0, forged: 0 };
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
+  readonly #memory: EndpointMemory;
   readonly #surroundings: Surroundings;
   #nextHandle = 1;
 
@@ -50,12 +53,14 @@ export class Endpoint implements Machine {
     this.#options = options;
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
     const newCid = (): Uint8Array => this.#newCid();
-    this.#surroundings = { options, pool: new DatagramPool(), entries: this.#entries, newCid };
+    this.#memory = new EndpointMemory(options.memoryLimit);
+    const pool = new DatagramPool();
+    this.#surroundings = { options, pool, memory: this.#memory, entries: this.#entries, newCid };
     if (options.accept) {
       this.#acceptor = new Acceptor({
         ...options,
         own: options.identity,
-        parameters: this.#parameters,
+        parameters: () => this.#memory.promise(this.#parameters),
         newCid,
         halfOpen: () => this.#entries.halfOpen,
       });
@@ -75,6 +80,10 @@ export class Endpoint implements Machine {
     return total;
   }
 
+  get memory(): MemoryStats {
+    return this.#memory.stats;
+  }
+
   /** Connections whose client has not proved itself yet. */
   get halfOpen(): number {
     return this.#entries.halfOpen;
@@ -90,7 +99,8 @@ export class Endpoint implements Machine {
     const { crypto, random, identity } = this.#options;
     const handle = this.#nextHandle++;
     const scid = this.#newCid();
-    const dial = new Dial({ ...options, crypto, random, own: identity, scid, parameters: this.#parameters, now });
+    const parameters = this.#memory.promise(this.#parameters);
+    const dial = new Dial({ ...options, crypto, random, own: identity, scid, parameters, now });
     this.#dials.set(cidKey(scid), { handle, dial, options });
     return handle;
   }
@@ -168,6 +178,11 @@ export class Endpoint implements Machine {
 
   nextEvent(): EndpointEvent | undefined {
     return this.#events.shift();
+  }
+
+  /** After the events: the next connection whose own events are worth asking for. */
+  nextChanged(): Connection | undefined {
+    return this.#entries.takeChanged();
   }
 
   #receiveInit(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -254,7 +269,7 @@ export class Endpoint implements Machine {
         psk: result.psk,
         copied: result.copied,
         noise: result.noise,
-        local: this.#parameters,
+        local: dial.parameters,
         peer: result.peer,
         remoteCid: result.remoteCid,
         localCid: dial.scid,
@@ -334,6 +349,7 @@ export class Endpoint implements Machine {
     if (!this.#entries.delete(entry)) return;
     const { drops } = entry.protection;
     entry.protection.erase();
+    entry.connection.discard();
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
   }
 

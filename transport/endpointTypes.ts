@@ -25,6 +25,8 @@ export interface EndpointOptions {
   /** UDP payload bytes of a full packet to this address. */
   readonly maxDatagram?: (to: Address) => number;
   readonly keepAlive?: boolean;
+  /** Bytes that all connections together may hold of what was sent to us and of what we send; 256 MiB unless said, at least 16. */
+  readonly memoryLimit?: number | undefined;
   readonly congestion?: ControllerName;
   readonly rekeyLimits?: RekeyLimits;
   /** Who wants to see inside a new connection; `cid`: our first connection ID. */

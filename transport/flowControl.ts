@@ -1,18 +1,24 @@
 import type { Instant } from "#kernel/ports.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
+import type { MemoryPool } from "./memory.js";
 
 /** How much we let the peer send: RFC 9000 §4. Credit comes back only when the application has read. */
 export class ReceiveWindow {
   readonly #maxSize: number;
+  readonly #memory: MemoryPool;
   #size: number;
+  /** The window as it was last announced: smaller than `#size` while memory is short. */
+  #granted: number;
   #limit: number;
   #consumed = 0;
   #highest = 0;
   #announcedAt: Instant | undefined;
 
-  /** Sizes in bytes. The window starts at `size` and grows to `maxSize` when it limits the peer. */
-  constructor(size: number, maxSize: number) {
+  /** Sizes in bytes. The window starts at `size` and grows to `maxSize` when it limits the peer and there is memory. */
+  constructor(size: number, maxSize: number, memory: MemoryPool) {
+    this.#memory = memory;
     this.#size = size;
+    this.#granted = size;
     this.#limit = size;
     this.#maxSize = Math.max(size, maxSize);
   }
@@ -41,7 +47,7 @@ export class ReceiveWindow {
 
   /** True when enough was read that the peer should hear of it: a quarter of the window. */
   get updateDue(): boolean {
-    return this.#repeat || this.#limit - this.#consumed < 0.75 * this.#size;
+    return this.#repeat || this.#limit - this.#consumed < 0.75 * this.#granted;
   }
   #repeat = false;
 
@@ -53,10 +59,12 @@ export class ReceiveWindow {
   /** The new limit to announce. A window that was used up within four round trips doubles first (quic-go's rule). */
   announce(now: Instant, smoothedRttMs: number): number {
     const since = now - (this.#announcedAt ?? Number.NEGATIVE_INFINITY);
-    if (!this.#repeat && since < 4 * smoothedRttMs) this.#size = Math.min(2 * this.#size, this.#maxSize);
+    const grows = !this.#repeat && since < 4 * smoothedRttMs && !this.#memory.tight;
+    if (grows) this.#size = Math.min(2 * this.#size, this.#maxSize);
+    this.#granted = Math.min(this.#size, this.#memory.credit);
     this.#announcedAt = now;
     this.#repeat = false;
-    this.#limit = Math.max(this.#limit, this.#consumed + this.#size);
+    this.#limit = Math.max(this.#limit, this.#consumed + this.#granted);
     return this.#limit;
   }
 }

@@ -6,6 +6,7 @@ import { cidKey, resetToken } from "./connectionId.js";
 import type { ConnectionTable, Entry } from "./connectionTable.js";
 import { DEFAULT_CONTROLLER } from "./controllers.js";
 import type { DatagramPool } from "./datagramPool.js";
+import type { EndpointMemory } from "./endpointMemory.js";
 import type { EndpointOptions } from "./endpointTypes.js";
 import { trafficKeys } from "./keys.js";
 import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
@@ -30,13 +31,14 @@ export interface Keyed extends Accepted {
 export interface Surroundings {
   readonly options: EndpointOptions;
   readonly pool: DatagramPool;
+  readonly memory: EndpointMemory;
   readonly entries: ConnectionTable;
   readonly newCid: () => Uint8Array;
 }
 
 /** Keys, packets, rekeying and connection IDs of one connection, put together and entered into the table. */
 export function openConnection(surroundings: Surroundings, keyed: Keyed, now: Instant): Entry {
-  const { options, pool, entries } = surroundings;
+  const { options, pool, memory, entries } = surroundings;
   const { random, keepAlive = false, maxDatagram, congestion } = options;
   const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, localCid } = keyed;
   const exporter = noise.exporter.slice();
@@ -54,6 +56,7 @@ export function openConnection(surroundings: Surroundings, keyed: Keyed, now: In
     random,
     now,
     pool,
+    memory: memory.open(),
     cids,
     keepAlive: keepAlive && !copied,
     log: options.log?.({ role, cid: localCid, now }),

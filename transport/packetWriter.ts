@@ -19,9 +19,6 @@ type StreamFrame = Extract<SentFrame, { kind: "stream" }>;
 /** Fills packets with frames: keys first, then control, datagrams, streams by priority. */
 export class PacketWriter {
   readonly #parts: ConnectionParts;
-  readonly #canSendStream = (stream: Stream): boolean =>
-    stream.sending?.wantsToSend(this.#parts.sendCredit.available) ?? false;
-
   /** Streams whose writer may go on, or has nothing left to wait for. */
   readonly writable: Set<Stream> = new Set();
   bytesResent = 0;
@@ -42,7 +39,7 @@ export class PacketWriter {
     const { crypto, due, datagramsOut, sendQueue } = this.#parts;
     if (crypto.sending.unsent > 0 || crypto.sending.hasLost || due.ping || due.rekeyRequest !== undefined) return true;
     if (restricted) return false;
-    return sendQueue.next(this.#canSendStream) !== undefined || datagramsOut.size > 0 || this.#controlDue;
+    return sendQueue.next(this.#parts.sendCredit.available) !== undefined || datagramsOut.size > 0 || this.#controlDue;
   }
 
   get #controlDue(): boolean {
@@ -51,10 +48,10 @@ export class PacketWriter {
     return streams.grantDue(false) || streams.grantDue(true) || this.#controlStreams.size > 0;
   }
 
-  /** A stream has more to send, perhaps not now, than one of today's packets holds. */
+  /** The stream whose turn it is has more to send, perhaps not now, than one of today's packets holds. */
   get fillsPackets(): boolean {
     const { sendQueue, mtu } = this.#parts;
-    return sendQueue.some((stream) => stream.unsent > mtu.current);
+    return (sendQueue.next(Number.POSITIVE_INFINITY)?.unsent ?? 0) > mtu.current;
   }
 
   writeAck(out: ByteWriter, frames: SentFrame[], now: Instant): void {
@@ -144,8 +141,7 @@ export class PacketWriter {
   /** Call when a stream changed: it may have something to say now, or nothing any more. */
   noteStream(stream: Stream): void {
     const { sending, receiving } = stream;
-    // Queued while it has data at all; whether credit allows it now is asked when its turn comes.
-    this.#parts.sendQueue.update(stream, sending?.wantsToSend(Number.POSITIVE_INFINITY) ?? false);
+    this.#parts.sendQueue.update(stream);
     this.#parts.blocked.note(stream);
     if (sending?.resetDue || receiving?.stopDue !== undefined || receiving?.wantsCredit)
       this.#controlStreams.add(stream);
@@ -189,14 +185,11 @@ export class PacketWriter {
   #streams(out: ByteWriter, frames: SentFrame[]): void {
     const { sendQueue, sendCredit } = this.#parts;
     while (out.remaining >= MIN_STREAM_ROOM) {
-      const stream = sendQueue.next(this.#canSendStream);
+      const stream = sendQueue.next(sendCredit.available);
       if (!stream?.sending) return;
       const header = streamHeaderRoom(stream.id, out.remaining);
       const run = stream.sending.next(out.remaining - header, sendCredit.available);
-      if (!run) {
-        sendQueue.update(stream, false);
-        continue;
-      }
+      if (!run) return;
       writeStreamHeader(out, stream.id, run.offset, run.length, run.fin);
       const waiting = stream.unsent;
       const fresh = stream.sending.copy(run, out);

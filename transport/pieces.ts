@@ -1,13 +1,18 @@
 /** Smaller pieces are copied together: each would cost more to keep than its bytes. */
 const SMALL = 512;
+/** They start small: a peer can make us keep a thousand pieces of one byte. */
+const FIRST_SLAB = 64;
 const SLAB = 2048;
 /** A piece of a much bigger packet is copied, so that it does not keep the packet in memory. */
 const COPY_BELOW = 0.5;
+/** What a piece costs beside its bytes: the view, its buffer, their places in lists. */
+export const PIECE_COST = 192;
 
 /** Byte strings in order, taken from the front. What is held in memory is about what is counted. */
 export class Pieces {
   readonly #list: Uint8Array[] = [];
   #bytes = 0;
+  #held = 0;
   /** The last piece is a view of the first `#used` bytes of this. */
   #slab: Uint8Array | undefined;
   #used = 0;
@@ -16,11 +21,18 @@ export class Pieces {
     return this.#bytes;
   }
 
+  /** Bytes of memory that are kept for them. */
+  get held(): number {
+    return this.#held;
+  }
+
   push(piece: Uint8Array): void {
     this.#bytes += piece.length;
     if (piece.length < SMALL) this.#pushSmall(piece);
     else {
-      this.#list.push(piece.length < piece.buffer.byteLength * COPY_BELOW ? piece.slice() : piece);
+      const kept = piece.length < piece.buffer.byteLength * COPY_BELOW ? piece.slice() : piece;
+      this.#list.push(kept);
+      this.#held += costOf(kept);
       this.#slab = undefined;
     }
   }
@@ -29,6 +41,7 @@ export class Pieces {
   append(other: Pieces): void {
     for (const piece of other.#list) this.#list.push(piece);
     this.#bytes += other.#bytes;
+    this.#held += other.#held;
     this.#slab = other.#slab;
     this.#used = other.#used;
   }
@@ -46,6 +59,7 @@ export class Pieces {
     }
     const parts = this.#list.splice(0, count);
     this.#bytes -= total;
+    for (const part of parts) this.#held -= costOf(part);
     if (this.#list.length === 0) this.#slab = undefined;
     return parts.length === 1 ? first : joined(parts, total);
   }
@@ -53,6 +67,7 @@ export class Pieces {
   clear(): void {
     this.#list.length = 0;
     this.#bytes = 0;
+    this.#held = 0;
     this.#slab = undefined;
   }
 
@@ -64,11 +79,18 @@ export class Pieces {
       this.#list[this.#list.length - 1] = slab.subarray(0, this.#used);
       return;
     }
-    this.#slab = new Uint8Array(SLAB);
+    const size = Math.min(SLAB, Math.max(FIRST_SLAB, 2 * (slab?.length ?? 0)));
+    this.#slab = new Uint8Array(Math.max(size, piece.length));
     this.#slab.set(piece);
     this.#used = piece.length;
-    this.#list.push(this.#slab.subarray(0, this.#used));
+    const first = this.#slab.subarray(0, this.#used);
+    this.#list.push(first);
+    this.#held += costOf(first);
   }
+}
+
+function costOf(piece: Uint8Array): number {
+  return piece.buffer.byteLength + PIECE_COST;
 }
 
 function joined(parts: readonly Uint8Array[], total: number): Uint8Array {

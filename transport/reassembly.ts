@@ -1,7 +1,8 @@
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import { Pieces } from "./pieces.js";
+import { PIECE_COST, Pieces } from "./pieces.js";
 
 const MAX_RUNS = 1000;
+const RUN_COST = 256;
 
 /** Bytes that arrived without a hole between them, somewhere above the head. */
 interface Run {
@@ -12,7 +13,7 @@ interface Run {
 
 /**
  * Puts the bytes of one ordered stream back in order. Where pieces overlap, the first that came is kept.
- * The caller has already checked the end of every piece against flow control, so memory is bounded by that window.
+ * The caller has already checked the end of every piece against flow control, and asked whether there is memory for it.
  */
 export class Reassembly {
   /** Out of order bytes, sorted, disjoint, all above `#head`: as many runs as there are holes. */
@@ -21,6 +22,8 @@ export class Reassembly {
   /** Offset of the first byte that has not arrived in order. */
   #head = 0;
   #read = 0;
+  /** Of the runs. */
+  #held = 0;
 
   /** Everything below has arrived. */
   get contiguous(): number {
@@ -35,6 +38,16 @@ export class Reassembly {
   /** Bytes given out so far. */
   get consumed(): number {
     return this.#read;
+  }
+
+  /** Bytes of memory that are kept. */
+  get held(): number {
+    return this.#ready.held + this.#held;
+  }
+
+  /** The most that a piece of `bytes` bytes, which may be part of a packet of twice the size, is expected to cost. */
+  static cost(bytes: number): number {
+    return 2 * bytes + PIECE_COST + RUN_COST;
   }
 
   insert(offset: number, bytes: Uint8Array): void {
@@ -58,6 +71,7 @@ export class Reassembly {
 
   clear(): void {
     this.#runs.length = 0;
+    this.#held = 0;
     this.#ready.clear();
   }
 
@@ -94,7 +108,9 @@ export class Reassembly {
   #place(at: number, start: number, bytes: Uint8Array): number {
     const before = this.#runs[at - 1];
     if (before && before.end === start) {
+      this.#held -= before.pieces.held;
       before.pieces.push(bytes);
+      this.#held += before.pieces.held;
       before.end += bytes.length;
       return at;
     }
@@ -103,6 +119,7 @@ export class Reassembly {
       throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer sent a stream in too many pieces.");
     const run = { start, end: start + bytes.length, pieces: new Pieces() };
     run.pieces.push(bytes);
+    this.#held += RUN_COST + run.pieces.held;
     this.#runs.splice(at, 0, run);
     return at + 1;
   }
@@ -112,6 +129,7 @@ export class Reassembly {
     for (const run of this.#runs) {
       if (run.start !== this.#head) break;
       this.#ready.append(run.pieces);
+      this.#held -= RUN_COST + run.pieces.held;
       this.#head = run.end;
       count++;
     }

@@ -1,19 +1,24 @@
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { ReceiveWindow } from "./flowControl.js";
+import type { MemoryAccount } from "./memory.js";
 import { Reassembly } from "./reassembly.js";
 
 /** The receiving half of a stream: RFC 9000 §3.2. */
 export class ReceiveSide {
   readonly window: ReceiveWindow;
   readonly #bytes = new Reassembly();
+  readonly #memory: MemoryAccount;
+  /** What the account says that we hold. */
+  #charged = 0;
   #finalSize: number | undefined;
   #resetCode: number | undefined;
   #stopCode: number | undefined;
   #stopDue = false;
   #ended = false;
 
-  constructor(window: number, maxWindow: number) {
-    this.window = new ReceiveWindow(window, maxWindow);
+  constructor(window: number, maxWindow: number, memory: MemoryAccount) {
+    this.window = new ReceiveWindow(window, maxWindow, memory.pool);
+    this.#memory = memory;
   }
 
   /** The peer gave up with this code. */
@@ -61,13 +66,20 @@ export class ReceiveSide {
     return this.#finalSize === undefined && this.#resetCode === undefined && this.window.updateDue;
   }
 
-  /** Returns how many bytes count anew against the connection's window. Throws TransportError. */
+  /**
+   * Returns how many bytes count anew against the connection's window. Throws TransportError.
+   * When there is no memory for them they are not kept: the account counts that, and the peer must send them again.
+   */
   onData(offset: number, data: Uint8Array, fin: boolean): number {
     const end = offset + data.length;
     this.#checkFinalSize(end, fin);
     if (this.#resetCode !== undefined) return 0;
     const fresh = this.window.onReceived(end);
-    if (!this.stopped) this.#bytes.insert(offset, data);
+    const wanted = !this.stopped && end > this.#bytes.contiguous;
+    if (wanted && this.#memory.admits(Reassembly.cost(data.length))) {
+      this.#bytes.insert(offset, data);
+      this.#charge();
+    }
     return fresh;
   }
 
@@ -80,14 +92,17 @@ export class ReceiveSide {
     if (whole && !this.stopped) return fresh;
     this.#resetCode ??= code;
     this.#bytes.clear();
+    this.#charge();
     return fresh;
   }
 
   /** Undefined: nothing now (or the end: see `ended`). `most`: pieces are joined up to this many bytes. */
   read(most: number): Uint8Array | undefined {
     const bytes = this.#bytes.take(most);
-    if (bytes) this.window.onConsumed(bytes.length);
-    else if (this.complete) this.#ended = true;
+    if (bytes) {
+      this.window.onConsumed(bytes.length);
+      this.#charge();
+    } else if (this.complete) this.#ended = true;
     return bytes;
   }
 
@@ -97,6 +112,7 @@ export class ReceiveSide {
     this.#stopCode = code;
     this.#stopDue = true;
     this.#bytes.clear();
+    this.#charge();
   }
 
   get stopped(): boolean {
@@ -120,6 +136,12 @@ export class ReceiveSide {
     return fresh;
   }
   #released = 0;
+
+  #charge(): void {
+    const { held } = this.#bytes;
+    this.#memory.change(held - this.#charged);
+    this.#charged = held;
+  }
 
   // RFC 9000 §4.5
   #checkFinalSize(end: number, final: boolean): void {

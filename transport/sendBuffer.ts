@@ -31,6 +31,11 @@ export class SendBuffer {
     return this.#written - this.#sent;
   }
 
+  /** Bytes that are kept: written, and not yet acknowledged in order. */
+  get kept(): number {
+    return this.#written - this.#base;
+  }
+
   get hasLost(): boolean {
     return this.#lost.size > 0;
   }

@@ -1,4 +1,5 @@
 import type { ByteWriter } from "#kernel/varint.js";
+import type { MemoryAccount } from "./memory.js";
 import { SendBuffer } from "./sendBuffer.js";
 
 /** A run of stream bytes for one packet. `fin`: the stream ends with it. */
@@ -11,14 +12,16 @@ export interface StreamRun {
 /** The sending half of a stream: RFC 9000 §3.1. */
 export class SendSide {
   readonly #buffer = new SendBuffer();
+  readonly #memory: MemoryAccount;
   #limit: number;
   #finished = false;
   #fin: "unsent" | "sent" | "acked" = "unsent";
   #reset: { readonly code: number; state: "due" | "sent" | "acked" } | undefined;
 
   /** `limit`: the peer's initial flow control limit for this stream, bytes. */
-  constructor(limit: number) {
+  constructor(limit: number, memory: MemoryAccount) {
     this.#limit = limit;
+    this.#memory = memory;
   }
 
   /** Bytes written but never sent. */
@@ -55,6 +58,7 @@ export class SendSide {
 
   write(bytes: Uint8Array): void {
     this.#buffer.write(bytes);
+    this.#memory.change(bytes.length);
   }
 
   finish(): void {
@@ -66,9 +70,15 @@ export class SendSide {
     if (this.#reset || this.settled) return;
     this.#reset = { code, state: "due" };
     this.#finalSize = this.#buffer.sent;
-    this.#buffer.clear();
+    this.discard();
   }
   #finalSize = 0;
+
+  /** Keeps nothing of what was written: it will not be sent again. */
+  discard(): void {
+    this.#memory.change(-this.#buffer.kept);
+    this.#buffer.clear();
+  }
 
   /** Final size for RESET_STREAM. */
   get finalSize(): number {
@@ -115,7 +125,9 @@ export class SendSide {
 
   onAcked(run: StreamRun): void {
     if (this.#reset) return;
+    const { kept } = this.#buffer;
     this.#buffer.onAcked(run.offset, run.length);
+    if (this.#buffer.kept < kept) this.#memory.change(this.#buffer.kept - kept);
     if (run.fin) this.#fin = "acked";
   }
 

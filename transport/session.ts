@@ -89,6 +89,10 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
     return this.#connection.path;
   }
 
+  get crowded(): boolean {
+    return this.#connection.crowded;
+  }
+
   /** A new stream; waits while the peer allows no more. When the signal aborts later, the stream is reset. */
   async openStream(options: OpenStreamOptions = {}): Promise<SessionStream> {
     const { signal, priority, unidirectional = false } = options;

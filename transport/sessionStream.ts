@@ -13,6 +13,8 @@ export interface SessionDoor {
   /** Something was written, read or ended: packets may have to leave. */
   wake(): void;
   readonly closeInfo: CloseInfo | undefined;
+  /** Memory is short: nobody may write more than is sent. */
+  readonly crowded: boolean;
 }
 
 /** How long one wait may last. */
@@ -23,7 +25,7 @@ export interface WaitOptions {
 /**
  * One stream of a session, with three faces; use one of them.
  * Promises: `read`, `write`, `end`. Without promises: `tryRead`, `tryWrite` and `onChange`. Web streams: `readable`, `writable`.
- * Writers wait while 512 KiB are unsent; the peer gets credit as bytes are read.
+ * Writers wait while 512 KiB are unsent (while anything is, when memory is short); the peer gets credit as bytes are read.
  */
 export class SessionStream implements ByteStream, AsyncDisposable {
   /** Called when there may be something to read, room to write, or nothing any more. */
@@ -65,17 +67,17 @@ export class SessionStream implements ByteStream, AsyncDisposable {
   /** The bytes must not be changed afterwards. Resolves when there is room for more. */
   async write(bytes: Uint8Array, options: WaitOptions = {}): Promise<void> {
     this.#take(bytes);
-    if (this.#stream.unsent < HIGH_WATER) return;
-    while (this.#stream.unsent > LOW_WATER) {
+    if (!this.#full) return;
+    while (this.#stream.unsent > (this.#door.crowded ? 0 : LOW_WATER)) {
       await this.#changed.wait(options.signal);
       this.#throwIfDropped();
     }
   }
 
-  /** False, and nothing is taken, while 512 KiB are unsent; `onChange` tells when to try again. */
+  /** False, and nothing is taken, while writers should wait; `onChange` tells when to try again. */
   tryWrite(bytes: Uint8Array): boolean {
     this.#throwIfDropped();
-    if (this.#stream.unsent >= HIGH_WATER) return false;
+    if (this.#full) return false;
     this.#take(bytes);
     return true;
   }
@@ -162,6 +164,10 @@ export class SessionStream implements ByteStream, AsyncDisposable {
   notify(): void {
     this.#changed.open();
     this.onChange?.();
+  }
+
+  get #full(): boolean {
+    return this.#stream.unsent >= (this.#door.crowded ? 1 : HIGH_WATER);
   }
 
   #take(bytes: Uint8Array): void {

@@ -1,7 +1,11 @@
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
+import type { ConnectionMemory } from "./memory.js";
 import { ReceiveSide } from "./receiveSide.js";
 import { SendSide } from "./sendSide.js";
 import { isOpenedByInitiator, isUnidirectional, Stream } from "./stream.js";
+
+/** What a stream costs before it carries a byte. */
+const STREAM_COST = 2048;
 
 /** What the two ends allowed each other: counts of streams, bytes a stream. */
 export interface StreamLimits {
@@ -31,6 +35,7 @@ interface Direction {
 export class StreamTable {
   readonly #initiator: boolean;
   readonly #limits: StreamLimits;
+  readonly #memory: ConnectionMemory;
   readonly #onChange: (stream: Stream) => void;
   readonly #streams = new Map<number, Stream>();
   readonly #bidi: Direction;
@@ -38,7 +43,8 @@ export class StreamTable {
   readonly #incoming: Stream[] = [];
   #settled: Stream[] | undefined;
 
-  constructor(initiator: boolean, limits: StreamLimits, onChange: (stream: Stream) => void) {
+  constructor(initiator: boolean, limits: StreamLimits, memory: ConnectionMemory, onChange: (stream: Stream) => void) {
+    this.#memory = memory;
     this.#initiator = initiator;
     this.#limits = limits;
     this.#onChange = onChange;
@@ -77,7 +83,7 @@ export class StreamTable {
     return this.#settled?.shift();
   }
 
-  /** The stream a frame about the peer's sending half names; undefined: it is long over. Throws TransportError. */
+  /** The stream a frame about the peer's sending half names; undefined: long over, or no memory for it. Throws TransportError. */
   forReceiving(id: number): Stream | undefined {
     if (isUnidirectional(id) && this.#isOurs(id)) throw wrongState("data on a stream that only we may send on");
     return this.#lookup(id);
@@ -117,12 +123,20 @@ export class StreamTable {
     if (!stream.settled || !this.#streams.delete(stream.id)) return false;
     this.#settled ??= [];
     this.#settled.push(stream);
+    this.#memory.receiving.change(-STREAM_COST);
     if (!this.#isOurs(stream.id)) {
       const kind = isUnidirectional(stream.id) ? this.#uni : this.#bidi;
       kind.closed++;
       if (kind.closed + kind.initialGrant - kind.granted >= kind.initialGrant / 2) kind.grantDue = true;
     }
     return true;
+  }
+
+  /** The connection is over: nothing is sent any more, and only what came in order is of use to anybody. */
+  discard(): void {
+    for (const { sending } of this.#streams.values()) sending?.discard();
+    this.#memory.receiving.change(-STREAM_COST * this.#streams.size);
+    this.#streams.clear();
   }
 
   /** The MAX_STREAMS to announce, when enough of the peer's streams are over. */
@@ -153,6 +167,7 @@ export class StreamTable {
     if (index >= kind.granted)
       throw new TransportError(TRANSPORT_ERROR.STREAM_LIMIT_ERROR, "The peer opened more streams than it may.");
     if (index < kind.accepted) return undefined;
+    if (!this.#memory.receiving.admits((index + 1 - kind.accepted) * STREAM_COST)) return undefined;
     // RFC 9000 §3.2: opening a stream opens all of its kind with lower numbers.
     for (let i = kind.accepted; i <= index; i++) this.#incoming.push(this.#create(i * 4 + (id & 3)));
     kind.accepted = index + 1;
@@ -164,10 +179,12 @@ export class StreamTable {
     const oneWay = isUnidirectional(id);
     const { peerStreamWindow: peer, localStreamWindow, maxStreamWindow } = this.#limits;
     const credit = oneWay ? peer.uni : ours ? peer.ours : peer.theirs;
-    const sending = oneWay && !ours ? undefined : new SendSide(credit);
-    const receiving = oneWay && ours ? undefined : new ReceiveSide(localStreamWindow, maxStreamWindow);
+    const sending = oneWay && !ours ? undefined : new SendSide(credit, this.#memory.sending);
+    const receiving =
+      oneWay && ours ? undefined : new ReceiveSide(localStreamWindow, maxStreamWindow, this.#memory.receiving);
     const stream = new Stream(id, sending, receiving, this.#onChange);
     this.#streams.set(id, stream);
+    this.#memory.receiving.change(STREAM_COST);
     return stream;
   }
 

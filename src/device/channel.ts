@@ -8,7 +8,9 @@ import type { Address, Clock, DatagramSocket, RandomSource } from "#kernel/ports
 import { Pump } from "#kernel/pump.js";
 import type { HostChange } from "#pairing/responderEvents.js";
 import type { KnownPeer } from "#transport/acceptor.js";
+import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
+import type { MemoryStats } from "#transport/endpointMemory.js";
 import type { EndpointDrops, EndpointEvent } from "#transport/endpointTypes.js";
 import type { RekeyLimits } from "#transport/rekeyLimits.js";
 import { Session } from "#transport/session.js";
@@ -31,6 +33,8 @@ export interface DevicePorts {
   /** UDP payload bytes of a full packet to this address. */
   readonly maxDatagram?: (to: Address) => number;
   readonly rekeyLimits?: RekeyLimits;
+  /** Bytes that all sessions together may hold. */
+  readonly memoryLimit?: number | undefined;
   /** Tells `listener`, and then calls `after`, when this machine has slept or is on another network. Returns how to stop. */
   readonly watchHost?: (listener: Pick<Endpoint, "networkChanged" | "resume">, after: () => void) => () => void;
 }
@@ -70,7 +74,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   readonly #ports: DevicePorts;
   readonly #endpoint: Endpoint;
   readonly #pump: Pump;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Map<Connection, Session>();
   readonly #dialling = new Map<number, Dialling>();
   readonly #stopWatching: (() => void) | undefined;
 
@@ -84,6 +88,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     this.#endpoint = new Endpoint({
       ...{ crypto, random, accept, identity: this.keyPair, keepAlive: true, now: clock.now() },
       resetKey: identity.resetKey.reveal(),
+      memoryLimit: ports.memoryLimit,
       lookup: (staticPublic) => this.#lookup(staticPublic),
       ...(ports.maxDatagram && { maxDatagram: ports.maxDatagram }),
       ...(ports.rekeyLimits && { rekeyLimits: ports.rekeyLimits }),
@@ -97,9 +102,13 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     return this.#endpoint.drops;
   }
 
+  get memory(): MemoryStats {
+    return this.#endpoint.memory;
+  }
+
   /** Live sessions by device. */
   get sessions(): readonly Session[] {
-    return [...this.#sessions];
+    return [...this.#sessions.values()];
   }
 
   /**
@@ -144,7 +153,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     for (const dialling of this.#dialling.values())
       dialling.reject(new HandfastError("CLOSED", "This device was shut down."));
     this.#dialling.clear();
-    for (const session of this.#sessions) void session.close();
+    for (const session of this.#sessions.values()) void session.close();
     // The goodbye leaves in the next turn; whether it arrives is not worth waiting for.
     await Promise.resolve();
     this.#pump.turn();
@@ -195,9 +204,11 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
 
   #progress(): void {
     for (let event = this.#endpoint.nextEvent(); event; event = this.#endpoint.nextEvent()) this.#onEvent(event);
-    for (const session of this.#sessions) {
-      session.progress();
-      if (session.closeInfo) this.#sessions.delete(session);
+    // Only those that something happened to: ten thousand silent ones cost a turn nothing.
+    for (let changed = this.#endpoint.nextChanged(); changed; changed = this.#endpoint.nextChanged()) {
+      const session = this.#sessions.get(changed);
+      session?.progress();
+      if (session?.closeInfo) this.#sessions.delete(changed);
     }
   }
 
@@ -227,7 +238,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const { clock, crypto } = this.#ports;
     const { connection, exporter, peerId, peerStatic, psk } = event;
     const session = new Session({ connection, clock, crypto, exporter, peerId, turn: () => this.#pump.soon() });
-    this.#sessions.add(session);
+    this.#sessions.set(connection, session);
     const dials = dialling ? [dialling, ...this.#takeDials(peerId)] : [];
     try {
       const handshake = { session, peerStatic, psk, exporter, dialled: dialling !== undefined };

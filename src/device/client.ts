@@ -5,6 +5,7 @@ import type { Address } from "#kernel/ports.js";
 import type { PairedPeer } from "#pairing/exchange.js";
 import { parseLink } from "#pairing/link.js";
 import { NotReachableError } from "#transport/dial.js";
+import type { MemoryStats } from "#transport/endpointMemory.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
@@ -51,6 +52,11 @@ export class Client implements AsyncDisposable {
   /** What keeps us from finding and being found: a sentence for the person each. */
   get networkProblems(): readonly string[] {
     return this.#ports.discovery.status?.problems ?? [];
+  }
+
+  /** Bytes that all sessions together hold, and may hold. */
+  get memory(): MemoryStats {
+    return this.#channel.memory;
   }
 
   /** What has been dropped and why, for `status`. */

@@ -1,4 +1,5 @@
 import type { Bond } from "#bonds/bond.js";
+import type { MemoryStats } from "#transport/endpointMemory.js";
 import type { Client } from "./client.js";
 import type { Discovered } from "./discovered.js";
 import { NodeSession } from "./nodeSession.node.js";
@@ -12,6 +13,11 @@ export class NodeClient implements AsyncDisposable {
 
   constructor(client: Client) {
     this.#client = client;
+  }
+
+  /** Bytes that all sessions together hold, and may hold. */
+  get memory(): MemoryStats {
+    return this.#client.memory;
   }
 
   /** This device's own id. */

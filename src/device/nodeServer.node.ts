@@ -1,6 +1,7 @@
 import type { Bond } from "#bonds/bond.js";
 import { Emitter } from "#kernel/emitter.js";
 import type { HandfastError } from "#kernel/errors.js";
+import type { MemoryStats } from "#transport/endpointMemory.js";
 import { NodeSession, type Peer } from "./nodeSession.node.js";
 import { type OpenOptions, createServer as open } from "./open.node.js";
 import type { PairingRequest } from "./pairingEvents.js";
@@ -38,6 +39,11 @@ export class NodeServer extends Emitter<NodeServerEvents> implements AsyncDispos
     );
     server.on("session", (peer) => this.emit("session", new NodeSession(peer)));
     server.on("error", (error) => this.emit("error", error));
+  }
+
+  /** Bytes that all sessions together hold, and may hold. */
+  get memory(): MemoryStats {
+    return this.#server.memory;
   }
 
   /** This device's own id. */

@@ -38,6 +38,8 @@ export interface OpenOptions {
   readonly interfaces?: readonly string[];
   /** All give the same bytes. "fastest", the default: node:crypto, with libsodium's AEAD where the optional package is installed. */
   readonly crypto?: BackEnd;
+  /** Bytes that all sessions together may hold of what was sent to us and of what we send: 256 MiB unless said, at least 16. */
+  readonly memoryLimit?: number;
   /** Instead of the usual limits of one epoch. */
   readonly rekeyLimits?: Partial<RekeyLimits>;
 }
@@ -75,6 +77,7 @@ async function open<Device>(
         ...{ ...shared, store, socket, discovery },
         maxDatagram: localMaxDatagram,
         watchHost,
+        memoryLimit: options.memoryLimit,
         ...(rekeyLimits && { rekeyLimits: { ...REKEY_LIMITS, ...rekeyLimits } }),
       },
       { name, platform: platform(), service: options.service ?? "handfast" },

@@ -8,6 +8,7 @@ import type { PairingError } from "#pairing/reasons.js";
 import { PairingResponder, type ResponderEvent } from "#pairing/responder.js";
 import type { HostChange } from "#pairing/responderEvents.js";
 import type { Question as PairingQuestion } from "#pairing/responderStates.js";
+import type { MemoryStats } from "#transport/endpointMemory.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
 import type { Advertisement } from "./discoveryPort.js";
@@ -119,6 +120,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   /** What keeps us from finding and being found: a sentence for the person each. */
   get networkProblems(): readonly string[] {
     return this.#ports.discovery.status?.problems ?? [];
+  }
+
+  /** Bytes that all sessions together hold, and may hold. */
+  get memory(): MemoryStats {
+    return this.#channel.memory;
   }
 
   get drops(): Drops {

@@ -236,7 +236,7 @@ const fromThePeer: readonly TransportTwin[] = [
     id: "datagram-bytes",
     without: "the bytes that wait unread",
     story: ["hostilePeer", "fillDatagrams"],
-    edits: [datagramQueue("this.#bytes > this.#maxBytes", "false")],
+    edits: [datagramQueue("this.#bytes > MAX_BYTES", "false")],
   },
   {
     id: "datagram-count",

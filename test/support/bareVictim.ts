@@ -3,11 +3,13 @@ import { nativeCrypto } from "#crypto/native.node.js";
 import { ByteWriter } from "#kernel/varint.js";
 import { Connection } from "#transport/connection.js";
 import { DatagramPool } from "#transport/datagramPool.js";
+import { EndpointMemory } from "#transport/endpointMemory.js";
 import { transportErrorName } from "#transport/errors.js";
 import { FRAME, writeNumbers } from "#transport/frames.js";
 import type { PacketKeys } from "#transport/keys.js";
 import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, PacketProtection } from "#transport/packet.js";
 import { DEFAULT_PARAMETERS } from "#transport/params.js";
+
 import { Rekey } from "#transport/rekey.js";
 import { SpareCids } from "#transport/spareCids.js";
 import type { Stream } from "#transport/stream.js";
@@ -40,6 +42,7 @@ const MOST_DATAGRAMS = 1000;
 export class BareVictim {
   readonly connection: Connection;
   readonly streams: Stream[] = [];
+  readonly memory: EndpointMemory = new EndpointMemory();
   now = 1;
   /** The highest packet number that it has used. */
   largest = -1;
@@ -68,6 +71,7 @@ export class BareVictim {
     this.connection = new Connection({
       ...{ role, protection, rekey, local: DEFAULT_PARAMETERS, peer: DEFAULT_PARAMETERS },
       ...{ path: CLIENT, random: bytes, now: this.now, pool: POOL, cids },
+      memory: this.memory.open(),
     });
     this.send(Uint8Array.of(FRAME.PING));
   }

@@ -3,6 +3,7 @@ import { nativeCrypto } from "#crypto/native.node.js";
 import { toHex } from "#kernel/bytes.js";
 import type { Address } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
+import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
 import type { EndpointEvent, EndpointOptions } from "#transport/endpointTypes.js";
 import { Session } from "#transport/session.js";
@@ -23,7 +24,7 @@ export class ChannelEnd {
   readonly sessions: Session[] = [];
   readonly events: EndpointEvent[] = [];
   readonly options: EndpointOptions;
-  readonly #open = new Set<Session>();
+  readonly #open = new Map<Connection, Session>();
 
   constructor(world: ChannelWorld, address: Address, options: EndpointOptions) {
     this.options = options;
@@ -45,11 +46,12 @@ export class ChannelEnd {
       const turn = (): void => this.pump.turn();
       const session = new Session({ connection, clock: world.clock, crypto, turn, exporter, peerId });
       this.sessions.push(session);
-      this.#open.add(session);
+      this.#open.set(connection, session);
     }
-    for (const session of this.#open) {
-      session.progress();
-      if (session.closeInfo) this.#open.delete(session);
+    for (let changed = this.endpoint.nextChanged(); changed; changed = this.endpoint.nextChanged()) {
+      const session = this.#open.get(changed);
+      session?.progress();
+      if (session?.closeInfo) this.#open.delete(changed);
     }
   }
 }
@@ -115,11 +117,17 @@ export class ChannelWorld {
 
   /** Another client with a bond of its own. */
   addClient(address: Address, id: string): ChannelEnd {
+    const { identity } = this.addBond(id);
+    return new ChannelEnd(this, address, { ...this.client.options, identity, now: this.clock.now() });
+  }
+
+  /** What another client would know. */
+  addBond(id: string): { readonly identity: KeyPair; readonly psk: Uint8Array } {
     const identity = this.crypto.x25519KeyPair(this.random.bytes(32));
     const bond = { psk: this.random.bytes(32), id };
     this.others.push({ bond });
     this.#bonds.set(toHex(identity.public), bond);
-    return new ChannelEnd(this, address, { ...this.client.options, identity, now: this.clock.now() });
+    return { identity, psk: bond.psk };
   }
 
   readonly #bonds = new Map<string, { readonly psk: Uint8Array; readonly id: string }>();

@@ -40,7 +40,7 @@ export function makeDatagrams(crypto: Crypto): readonly DatagramVector[] {
   });
   const init = dial.nextDatagram(0)?.bytes ?? new Uint8Array();
   const acceptor = new Acceptor({
-    ...{ crypto, random, own: server, parameters: PARAMETERS, resetKey, now: 0 },
+    ...{ crypto, random, own: server, parameters: () => PARAMETERS, resetKey, now: 0 },
     ...{ lookup: () => ({ psk, id: "client" }), newCid: () => random(8), halfOpen: () => 0 },
   });
   const { reply, accepted } = acceptor.receive(init, CLIENT, 0);

@@ -65,8 +65,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, () => (input: Uint8Array) => 
       if (how & 16) victim.wait(how & 32 ? 300 : 3);
       if (how & 64) victim.connection.rekey();
       victim.send(input.subarray(1));
-      if (++turns % 16 === 0 && victim.connection.stats(victim.now).streams > MOST_STREAMS)
-        throw new Error("too many streams");
+      if (++turns % 16 === 0) audit(victim);
       const frames = describeFrames(input.subarray(1));
       return `${frames.findLast(({ frame_type }) => frame_type !== "unknown")?.frame_type} ${victim.ending}`;
     };
@@ -75,6 +74,14 @@ export const FUZZ_TARGETS: Readonly<Record<string, () => (input: Uint8Array) => 
 
 /** 128 of the peer's of each kind, and 128 of ours of each kind. */
 const MOST_STREAMS = 4 * 128;
+
+/** What is held stays within its limits, and is counted right. */
+function audit({ connection, memory, now }: BareVictim): void {
+  const { receiving, sending, limit } = memory.stats;
+  if (connection.stats(now).streams > MOST_STREAMS) throw new Error("too many streams");
+  if (Math.min(receiving, sending) < 0 || Math.max(receiving, sending) > limit)
+    throw new Error(`${receiving} and ${sending} bytes are held`);
+}
 
 /** What the victim's application does meanwhile. */
 const ACTS: readonly ((victim: BareVictim) => void)[] = [

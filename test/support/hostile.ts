@@ -1,5 +1,6 @@
+import type { KeyPair } from "#crypto/crypto.js";
 import { concat } from "#kernel/bytes.js";
-import type { Address, OutgoingDatagram } from "#kernel/ports.js";
+import { type Address, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { RangeSet } from "#kernel/rangeSet.js";
 import { ByteWriter } from "#kernel/varint.js";
 import { Dial, padded } from "#transport/dial.js";
@@ -26,14 +27,20 @@ export class HostileClient {
   readonly #received = new RangeSet();
   now: number;
 
-  constructor(world: ChannelWorld, parameters: TransportParameters = DEFAULT_PARAMETERS, from: Address = CLIENT) {
+  constructor(
+    world: ChannelWorld,
+    parameters: TransportParameters = DEFAULT_PARAMETERS,
+    from: Address = CLIENT,
+    known: { readonly identity: KeyPair; readonly psk: Uint8Array } = { identity: world.clientKey, psk: world.psk },
+  ) {
     this.#world = world;
     this.from = from;
     this.now = world.clock.now();
-    const { crypto, random, clientKey, serverKey, psk } = world;
+    const { crypto, random, serverKey } = world;
+    const { identity, psk } = known;
     const scid = random.bytes(8);
     const dial = new Dial({
-      ...{ crypto, random: random.bytes, own: clientKey, peerStatic: serverKey.public, psk, to: [SERVER] },
+      ...{ crypto, random: random.bytes, own: identity, peerStatic: serverKey.public, psk, to: [SERVER] },
       ...{ scid, parameters, now: this.now },
     });
     world.server.endpoint.receive(dial.nextDatagram(this.now)?.bytes ?? new Uint8Array(), from, this.now);
@@ -104,6 +111,11 @@ export class HostileClient {
     let bytes = 0;
     const { endpoint } = this.#world.server;
     for (let next = endpoint.nextDatagram(this.now); next; next = endpoint.nextDatagram(this.now)) {
+      // What is for the honest client, where this one is another.
+      if (sameAddress(next.to, CLIENT) && !sameAddress(this.from, CLIENT)) {
+        this.#world.network.inject(next.bytes, SERVER, next.to);
+        continue;
+      }
       bytes += next.bytes.length;
       this.answers.push({ to: next.to, size: next.bytes.length });
       this.read(next);

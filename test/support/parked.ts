@@ -26,20 +26,10 @@ export interface IdleCost {
   readonly resident: number;
 }
 
-/** One client, as far as it is needed to speak. */
-export interface ParkedClient {
-  readonly endpoint: Endpoint;
-  readonly connection: Connection;
-  readonly address: Address;
-}
-
 /** Confirmed sessions of one server. Whoever lets go of the clients keeps the server's side alone. */
 export class ParkedServer {
   readonly endpoint: Endpoint;
   readonly sessions: Session[] = [];
-  /** Real milliseconds the server has spent, and datagrams it took or gave. */
-  spentMs = 0;
-  datagrams = 0;
   readonly #identity: KeyPair;
   readonly #psk: Uint8Array;
   readonly #known = new Set<string>();
@@ -59,24 +49,16 @@ export class ParkedServer {
   }
 
   /** One handshake, and packets until both ends are silent. */
-  join(identity: KeyPair, index: number): ParkedClient {
+  join(identity: KeyPair, index: number): void {
     this.#now += STEP_MS;
     const endpoint = this.#end(identity, false);
-    const address = addressOf(index);
     const peerStatic = this.#identity.public;
     endpoint.connect({ to: [SERVER], peerStatic, psk: this.#psk, id: "server" }, this.#now);
-    this.#exchange(endpoint, address);
+    this.#exchange(endpoint, addressOf(index));
     for (let event = this.endpoint.nextEvent(); event; event = this.endpoint.nextEvent())
       if (event.type === "connected") this.#hold(event);
-    const event = endpoint.nextEvent();
-    if (event?.type !== "connected") throw new Error("a client did not get a session");
-    return { endpoint, connection: event.connection, address };
-  }
-
-  /** A datagram to the server, and everything that it makes either end send. */
-  say({ endpoint, connection, address }: ParkedClient, message: Uint8Array): void {
-    connection.sendDatagram(message);
-    this.#exchange(endpoint, address);
+    while (this.endpoint.nextChanged()) {}
+    if (endpoint.nextEvent()?.type !== "connected") throw new Error("a client did not get a session");
   }
 
   #hold({ connection, exporter, peerId }: { connection: Connection; exporter: Uint8Array; peerId: string }): void {
@@ -95,12 +77,9 @@ export class ParkedServer {
   #exchange(client: Endpoint, from: Address): void {
     for (let quiet = 0; quiet < 2; quiet++) {
       const up = drain(client, this.#now);
-      const began = performance.now();
       for (const bytes of up) this.endpoint.receive(bytes, from, this.#now);
       const down = drain(this.endpoint, this.#now);
-      this.spentMs += performance.now() - began;
       for (const bytes of down) client.receive(bytes, SERVER, this.#now);
-      this.datagrams += up.length + down.length;
       if (up.length + down.length > 0) quiet = -1;
       this.#now += quiet < 0 ? 1 : QUIET_MS;
     }

@@ -199,6 +199,13 @@ export async function play(seed: number, actions: readonly Action[]): Promise<vo
   // A keepalive may just be under way.
   const inFlight = sessions.client.stats().bytesInFlight + sessions.server.stats().bytesInFlight;
   assert.ok(inFlight <= 2 * SMALLEST, `${inFlight} bytes are in flight for ever`);
+  for (const side of ["client", "server"] as const) sessions[side].abort();
+  await pass(30_000);
+  for (const side of ["client", "server"] as const) {
+    for await (const _ of sessions[side].datagrams());
+    const { receiving, sending } = ends[side].endpoint.memory;
+    assert.deepEqual({ receiving, sending }, { receiving: 0, sending: 0 }, `${side}: memory is counted for ever`);
+  }
 }
 
 const kindOf = (error: unknown): string => String(error).replaceAll(/\d+/g, "");

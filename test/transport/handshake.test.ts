@@ -24,7 +24,7 @@ function pair(options: { readonly halfOpen?: number; readonly crypto?: Crypto; r
     random,
     own: server,
     lookup: options.lookup ?? (() => ({ psk, id: "client" })),
-    parameters: DEFAULT_PARAMETERS,
+    parameters: () => DEFAULT_PARAMETERS,
     resetKey: random(32),
     newCid: () => random(8),
     halfOpen: () => options.halfOpen ?? 0,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ByteWriter } from "#kernel/varint.js";
+import { MemoryAccount, MemoryPool } from "#transport/memory.js";
 import { ReceiveSide } from "#transport/receiveSide.js";
 import { SendSide } from "#transport/sendSide.js";
 
@@ -22,38 +23,38 @@ const ack = (side: SendSide): void => {
 
 const SENDING: Readonly<Record<string, () => SendSide>> = {
   open: () => {
-    const side = new SendSide(1000);
+    const side = new SendSide(1000, new MemoryAccount(new MemoryPool(1e6)));
     side.write(BYTES);
     return side;
   },
   finished: () => {
-    const side = SENDING["open"]?.() ?? new SendSide(0);
+    const side = SENDING["open"]?.() ?? new SendSide(0, new MemoryAccount(new MemoryPool(1e6)));
     side.finish();
     return side;
   },
   "all sent": () => {
-    const side = SENDING["finished"]?.() ?? new SendSide(0);
+    const side = SENDING["finished"]?.() ?? new SendSide(0, new MemoryAccount(new MemoryPool(1e6)));
     sendAll(side);
     return side;
   },
   "reset due": () => {
-    const side = SENDING["open"]?.() ?? new SendSide(0);
+    const side = SENDING["open"]?.() ?? new SendSide(0, new MemoryAccount(new MemoryPool(1e6)));
     sendAll(side);
     side.reset(7);
     return side;
   },
   "reset sent": () => {
-    const side = SENDING["reset due"]?.() ?? new SendSide(0);
+    const side = SENDING["reset due"]?.() ?? new SendSide(0, new MemoryAccount(new MemoryPool(1e6)));
     side.onResetSent();
     return side;
   },
   "reset acked": () => {
-    const side = SENDING["reset sent"]?.() ?? new SendSide(0);
+    const side = SENDING["reset sent"]?.() ?? new SendSide(0, new MemoryAccount(new MemoryPool(1e6)));
     side.onResetAcked();
     return side;
   },
   "all acked": () => {
-    const side = SENDING["finished"]?.() ?? new SendSide(0);
+    const side = SENDING["finished"]?.() ?? new SendSide(0, new MemoryAccount(new MemoryPool(1e6)));
     ack(side);
     return side;
   },
@@ -108,7 +109,7 @@ test("the sending half: every state × every event", () => {
 });
 
 const RECEIVING: Readonly<Record<string, () => ReceiveSide>> = {
-  open: () => new ReceiveSide(100, 100),
+  open: () => new ReceiveSide(100, 100, new MemoryAccount(new MemoryPool(1e6))),
   "with data": () => receiving((side) => side.onData(0, BYTES, false)),
   "size known": () => receiving((side) => side.onData(4, BYTES, true)),
   complete: () => receiving((side) => side.onData(0, BYTES, true)),
@@ -128,7 +129,7 @@ const RECEIVING: Readonly<Record<string, () => ReceiveSide>> = {
 };
 
 function receiving(event: (side: ReceiveSide) => unknown): ReceiveSide {
-  const side = new ReceiveSide(100, 100);
+  const side = new ReceiveSide(100, 100, new MemoryAccount(new MemoryPool(1e6)));
   event(side);
   return side;
 }
@@ -224,7 +225,7 @@ test("whatever becomes of the bytes, the connection's credit comes back exactly 
     },
   ];
   for (const [i, story] of stories.entries()) {
-    const side = new ReceiveSide(100, 100);
+    const side = new ReceiveSide(100, 100, new MemoryAccount(new MemoryPool(1e6)));
     story(side);
     assert.equal(side.takeReleased(), 4, `story ${i}`);
     assert.equal(side.takeReleased(), 0);

@@ -1,28 +1,11 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import { fastestCrypto } from "#crypto/fastest.node.js";
-import { nativeCrypto } from "#crypto/native.node.js";
-import { nobleCrypto } from "#crypto/noble.js";
-import { toHex } from "#kernel/bytes.js";
-import type { DatagramSocket } from "#kernel/ports.js";
-import { Pump } from "#kernel/pump.js";
-import { systemClock, systemRandom } from "#transport/clock.node.js";
-import { type ControllerName, DEFAULT_CONTROLLER } from "#transport/controllers.js";
-import { Endpoint } from "#transport/endpoint.js";
-import { Session } from "#transport/session.js";
+import type { Session } from "#transport/session.js";
 import type { SessionStream } from "#transport/sessionStream.js";
-import { bindUdp } from "#transport/udp.node.js";
 import { median } from "./figures.js";
+import { Host, SERVER } from "./host.js";
 import { type Measured, PAUSE_MS, type Peer, pieces, RANDOM_BYTES, type Work } from "./peer.js";
-
-const SERVER = "server";
-const BACK_ENDS: Readonly<Record<string, Crypto>> = {
-  fastest: fastestCrypto,
-  node: nativeCrypto,
-  noble: nobleCrypto,
-};
 
 /** The channel on real sockets, between two devices whose bond is fixed: `datagram` (bytes), `crypto` ("node", "noble"). */
 export const handfastPeer: Peer = {
@@ -82,89 +65,4 @@ async function echo(work: Work): Promise<Measured> {
     await host.close();
   }
   return { connectMs: median(times) };
-}
-
-/** What a device is on the network, without pairing, discovery and files. */
-class Host {
-  onSession: (session: Session) => void = () => {};
-  readonly #endpoint: Endpoint;
-  readonly #pump: Pump;
-  readonly #socket: DatagramSocket;
-  readonly #crypto: Crypto;
-  readonly #sessions = new Set<Session>();
-
-  static async open(work: Work, name: string, host: string, port: number): Promise<Host> {
-    const crypto = BACK_ENDS[String(work.settings["crypto"] ?? "fastest")] ?? fastestCrypto;
-    return new Host(await bindUdp({ host, port }), crypto, name, work);
-  }
-
-  private constructor(socket: DatagramSocket, crypto: Crypto, name: string, work: Work) {
-    const clients = name === SERVER ? clientsOf(crypto, work) : new Set<string>();
-    const datagram = Number(work.settings["datagram"] ?? 1452);
-    this.#socket = socket;
-    this.#crypto = crypto;
-    this.#endpoint = new Endpoint({
-      ...{ crypto, random: systemRandom, identity: testIdentity(crypto, name), accept: name === SERVER },
-      lookup: (key) => (clients.has(toHex(key)) ? { psk: testSecret("bond"), id: toHex(key) } : undefined),
-      resetKey: testSecret("reset"),
-      now: systemClock.now(),
-      maxDatagram: () => datagram,
-      congestion: String(work.settings["congestion"] ?? DEFAULT_CONTROLLER) as ControllerName,
-    });
-    this.#pump = new Pump(this.#endpoint, socket, systemClock, () => this.#progress());
-    socket.onDatagram((bytes, from) => this.#pump.receive(bytes, from));
-  }
-
-  get port(): number {
-    return this.#socket.port;
-  }
-
-  connect(work: Work): Promise<Session> {
-    const session = new Promise<Session>((resolve) => {
-      this.onSession = resolve;
-    });
-    const to = [{ host: work.host, port: work.port }];
-    const peerStatic = testIdentity(this.#crypto, SERVER).public;
-    this.#endpoint.connect({ to, peerStatic, psk: testSecret("bond"), id: SERVER }, systemClock.now());
-    this.#pump.turn();
-    return session;
-  }
-
-  async close(): Promise<void> {
-    for (const session of this.#sessions) void session.close();
-    await Promise.resolve();
-    this.#pump.turn();
-    this.#pump.stop();
-    await this.#socket.close();
-  }
-
-  #progress(): void {
-    for (let event = this.#endpoint.nextEvent(); event; event = this.#endpoint.nextEvent()) {
-      if (event.type !== "connected")
-        throw event.type === "failed" ? event.error : new Error("the bench bond was copied");
-      const { connection, exporter, peerId } = event;
-      const turn = (): void => this.#pump.soon();
-      const session = new Session({ connection, clock: systemClock, crypto: this.#crypto, exporter, peerId, turn });
-      this.#sessions.add(session);
-      this.onSession(session);
-    }
-    for (const session of this.#sessions) {
-      session.progress();
-      if (session.closeInfo) this.#sessions.delete(session);
-    }
-  }
-}
-
-function testSecret(label: string): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(`bench ${label}`).digest());
-}
-
-function testIdentity(crypto: Crypto, name: string): KeyPair {
-  return crypto.x25519KeyPair(testSecret(name));
-}
-
-function clientsOf(crypto: Crypto, work: Work): ReadonlySet<string> {
-  const clients = new Set<string>();
-  for (let i = 0; i < Math.max(1, work.times); i++) clients.add(toHex(testIdentity(crypto, `client ${i}`).public));
-  return clients;
 }

@@ -5,25 +5,18 @@ import process from "node:process";
 import { connect, createServer, type TLSSocket } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type IdleCost, memory, ParkedServer, parkSessions } from "../../test/support/parked.js";
+import { type IdleCost, memory, parkSessions } from "../../test/support/parked.js";
 import { selfSigned } from "./certificate.js";
-import { median } from "./figures.js";
 
 const USAGE = `node dist/tools/bench/idle.js [sessions]
-What a session costs a server that has nothing to say to it, beside a TLS 1.3 socket of Node's, and what a packet
-costs it among 1 and among 1,000 sessions.`;
+What a session costs a server that has nothing to say to it, beside a TLS 1.3 socket of Node's.`;
 const TLS_SOCKETS = 1000;
-const ROUNDS = 9;
-const MANY = 1000;
-const EXCHANGES = 8000;
 
 const [mode = "10000", argument = "0"] = process.argv.slice(2);
 const number = Number(argument);
 if (mode === "clients") await holdClients(number);
 else if (mode === "sessions") print(`Handfast, ${number} sessions`, parkSessions(number).cost);
 else if (mode === "sockets") print(`Node TLS 1.3, ${number} sockets`, await parkSockets());
-else if (mode === "silent") console.log(packetCost(1, number).toFixed(2));
-else if (mode === "speaking") console.log(packetCost(number, number).toFixed(2));
 else if (Number.isInteger(Number(mode))) await measure(Number(mode));
 else console.log(USAGE);
 
@@ -31,13 +24,6 @@ else console.log(USAGE);
 async function measure(count: number): Promise<void> {
   console.log(await inProcess("sessions", count));
   console.log(await inProcess("sockets", TLS_SOCKETS));
-  const alone = Number(await inProcess("silent", 1));
-  for (const others of ["silent", "speaking"]) {
-    const among = Number(await inProcess(others, MANY));
-    console.log(
-      `the server's cost of a datagram: ${alone} µs with 1 session, ${among} among ${MANY} ${others}: ${(among / alone).toFixed(2)} x`,
-    );
-  }
 }
 
 async function inProcess(what: string, count: number): Promise<string> {
@@ -76,21 +62,4 @@ async function holdClients(port: number): Promise<void> {
     held.push(socket);
   }
   process.send?.(held.length);
-}
-
-/** Microseconds of the server, median: a datagram that comes or goes, AEAD included, with `count` sessions of which `speaking` speak in turn. */
-function packetCost(speaking: number, count: number): number {
-  const server = new ParkedServer();
-  const clients = server.invite(count).map((key, i) => server.join(key, i));
-  const message = new Uint8Array(1000);
-  const costs: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const [spent, datagrams] = [server.spentMs, server.datagrams];
-    for (let i = 0; i < EXCHANGES; i++) {
-      const client = clients[i % speaking];
-      if (client) server.say(client, message);
-    }
-    costs.push(((server.spentMs - spent) / (server.datagrams - datagrams)) * 1000);
-  }
-  return median(costs.slice(2));
 }
