@@ -183,7 +183,10 @@ export class Connection {
 
   nextEvent(): ConnectionEvent | undefined {
     for (const stream of this.#frames.takeReadable()) this.#events.push({ type: "readable", stream });
+    const { streams } = this.#parts;
     for (const stream of this.#writer.takeWritable()) this.#events.push({ type: "writable", stream });
+    for (let stream = streams.takeSettled(); stream; stream = streams.takeSettled())
+      this.#events.push({ type: "settled", stream });
     const info = this.#closing.info;
     if (info && !this.#closedTold && this.#events.length === 0) {
       this.#closedTold = true;

@@ -199,8 +199,9 @@ export class Endpoint implements Machine {
     const key = cidKey(answeredScid(datagram));
     const found = this.#dials.get(key);
     const result = found?.dial.receive(datagram, from, now);
+    if (result === "cookie") return;
     if (!found || !result) {
-      if (!found) this.#drops.unexpected++;
+      this.#drops.unexpected++;
       return;
     }
     this.#dials.delete(key);

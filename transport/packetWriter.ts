@@ -176,7 +176,10 @@ export class PacketWriter {
       if (length > out.remaining && length <= mtu.current - DATA_OVERHEAD) return;
       datagramsOut.shift();
       // Packets have become smaller since it was accepted: it would wait for ever.
-      if (length > out.remaining) continue;
+      if (length > out.remaining) {
+        datagramsOut.dropped++;
+        continue;
+      }
       writeNumbers(out, FRAME.DATAGRAM_WITH_LENGTH, next.length);
       out.put(next);
     }

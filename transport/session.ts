@@ -206,7 +206,9 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
       case "readable":
       case "writable":
         this.#streams.get(event.stream)?.notify();
-        if (event.stream.settled) this.#unwrap(event.stream);
+        break;
+      case "settled":
+        this.#unwrap(event.stream);
         break;
       case "rekeyed":
         this.emit("rekeyed", { epoch: event.epoch });

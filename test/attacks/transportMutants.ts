@@ -30,7 +30,7 @@ const spareCids = edit("spareCids");
 
 const anyAmount = paths("const AMPLIFICATION = 3;", "const AMPLIFICATION = Number.POSITIVE_INFINITY;");
 
-const atTheDoor: readonly TransportTwin[] = [
+export const doorTwins: readonly TransportTwin[] = [
   {
     id: "no-cookie-check",
     without: "the check of mac2",
@@ -153,7 +153,7 @@ const atTheDoor: readonly TransportTwin[] = [
   },
 ];
 
-const fromThePeer: readonly TransportTwin[] = [
+export const peerTwins: readonly TransportTwin[] = [
   {
     id: "no-skipped-numbers",
     without: "the numbers that were left out",
@@ -288,7 +288,7 @@ const fromThePeer: readonly TransportTwin[] = [
   },
 ];
 
-const underTheKeys: readonly TransportTwin[] = [
+export const keyTwins: readonly TransportTwin[] = [
   {
     id: "old-epoch-new-number",
     without: "the order of epochs",
@@ -338,5 +338,3 @@ const underTheKeys: readonly TransportTwin[] = [
     edits: [edit("connection")("this.#parts.cids.renew();", "")],
   },
 ];
-
-export const transportTwins: readonly Twin[] = [...atTheDoor, ...fromThePeer, ...underTheKeys];

@@ -46,7 +46,7 @@ export class HostileClient {
     world.server.endpoint.receive(dial.nextDatagram(this.now)?.bytes ?? new Uint8Array(), from, this.now);
     const response = world.server.endpoint.nextDatagram(this.now)?.bytes ?? new Uint8Array();
     const result = dial.receive(response, SERVER, this.now);
-    if (!result || result.error) throw new Error("the hostile client was not let in");
+    if (!result || result === "cookie" || result.error) throw new Error("the hostile client was not let in");
     const keys = trafficKeys(crypto, "initiator", result.noise);
     this.#protection = new PacketProtection({ keys, remoteCid: result.remoteCid, random: random.bytes });
     this.send(Uint8Array.of(1));

@@ -254,5 +254,6 @@ export function answerWithoutBond(seed: number): Outcome {
   if (!answer) return { succeeded: false, why: "no Response" };
   const response = buildResponse({ dcid, scid, noise: answer.message, random: random.bytes });
   const result = dial.receive(response, SERVER, world.clock.now());
-  return { succeeded: result !== undefined && result.error === undefined, why: "the client took the session" };
+  const taken = result !== undefined && result !== "cookie" && result.error === undefined;
+  return { succeeded: taken, why: "the client took the session" };
 }
