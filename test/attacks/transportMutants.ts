@@ -338,6 +338,18 @@ export const keyTwins: readonly TransportTwin[] = [
     edits: [rekey("salt: this.#lock", "salt: EMPTY")],
   },
   {
+    id: "renewals-unbounded",
+    without: "the limit of renewals that a client asks for",
+    story: ["stolenKeys", "renewOnAndOn"],
+    edits: [rekey("if (this.#now < this.#mayRenewAt)\n            this.#early = message;", "if (false);")],
+  },
+  {
+    id: "requests-unbounded",
+    without: "the limit of renewals that a server asks for",
+    story: ["stolenKeys", "requestOnAndOn"],
+    edits: [rekey("if (this.#now < this.#mayRenewAt)\n            return;", "")],
+  },
+  {
     id: "soft-hard-limit",
     without: "the hard limit of an epoch",
     story: ["stolenKeys", "suppressRekey"],
