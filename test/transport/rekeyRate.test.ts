@@ -17,8 +17,7 @@ test("who renews more often than that waits, and goes on", async () => {
   const world = new ChannelWorld({ seed: 2, endpoint: { keepAlive: true } });
   const { client, server } = await world.connected();
   const start = world.clock.now();
-  for (let epoch = 1; epoch <= 24; epoch++)
-    assert.deepEqual(await world.until(client.rekey()), { epoch });
+  for (let epoch = 1; epoch <= 24; epoch++) assert.deepEqual(await world.until(client.rekey()), { epoch });
   assert.ok(world.clock.now() - start >= 7_000);
   assert.deepEqual([client.closeInfo, server.closeInfo], [undefined, undefined]);
 });
