@@ -35,7 +35,7 @@ export async function walkDatagrams(
   const ends = [new Watched(story.world.server, quiet), new Watched(story.world.client, quiet)] as const;
   const start = story.world.clock.now();
   for (const { end } of ends) while (end.endpoint.nextDatagram(start)) {}
-  const mutator = new Mutator(story, random, [...corpus], ARRIVED.includes(state));
+  const mutator = new Mutator(story, random, ARRIVED.includes(state));
   const places = new Set<string>();
   let answered = 0;
   for (let i = 0; i < cases; i++) {
@@ -89,18 +89,17 @@ class Watched {
 
 /** Makes hostile datagrams out of what was heard, in one buffer that is used over and over. */
 class Mutator {
-  readonly kept: Uint8Array[];
+  readonly kept: Uint8Array[] = [];
   readonly #sent: readonly Uint8Array[];
   readonly #random: SeededRandom;
   readonly #noise: Uint8Array;
   readonly #out = new Uint8Array(LARGEST);
   readonly #replays: boolean;
 
-  constructor({ sent }: Recorded, random: SeededRandom, kept: Uint8Array[], replays: boolean) {
+  constructor({ sent }: Recorded, random: SeededRandom, replays: boolean) {
     this.#sent = sent.map(({ bytes }) => bytes.slice());
     this.#random = random;
     this.#noise = random.bytes(NOISE);
-    this.kept = kept;
     this.#replays = replays;
   }
 
