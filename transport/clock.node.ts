@@ -7,7 +7,7 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   schedule(delayMs, callback) {
-    if (delayMs < 0.5) {
+    if (delayMs <= 0) {
       const immediate = setImmediate(callback);
       return () => clearImmediate(immediate);
     }

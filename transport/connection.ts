@@ -111,7 +111,10 @@ export class Connection {
       const opened = protection.open(datagram);
       if (!opened) {
         this.#options.log?.packetDropped(datagram.length, now);
-        if (protection.drops.forged > forged && this.#closing.open) rekey.onPacketForged(now);
+        if (protection.drops.forged > forged && this.#closing.open && rekey.onPacketForged(now)) {
+          // Who made them knows the connection ID that the peer sends to: from now on it is another one.
+          this.#parts.cids.renew();
+        }
         return false;
       }
       this.#counters.packetsReceived++;
@@ -179,7 +182,11 @@ export class Connection {
   }
 
   nextEvent(): ConnectionEvent | undefined {
+    for (const stream of this.#frames.takeReadable()) this.#events.push({ type: "readable", stream });
+    const { streams } = this.#parts;
     for (const stream of this.#writer.takeWritable()) this.#events.push({ type: "writable", stream });
+    for (let stream = streams.takeSettled(); stream; stream = streams.takeSettled())
+      this.#events.push({ type: "settled", stream });
     const info = this.#closing.info;
     if (info && !this.#closedTold && this.#events.length === 0) {
       this.#closedTold = true;
@@ -302,7 +309,7 @@ export class Connection {
       this.#events.push({ type: "confirmed" });
     }
     this.#options.rekey.onPacketOpened(opened.epoch, size, now, this.#pto);
-    this.#frames.begin(from, now);
+    this.#frames.begin(from, size, now);
     const { refused } = memory.receiving;
     const eliciting = parseFrames(opened.payload, this.#frames);
     if (memory.receiving.refused === refused) acks.onReceived(opened.packetNumber, size, eliciting, now, rtt.smoothed);

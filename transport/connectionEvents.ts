@@ -7,6 +7,8 @@ export type ConnectionEvent =
   | { readonly type: "confirmed" }
   | { readonly type: "stream"; readonly stream: Stream }
   | { readonly type: "readable" | "writable"; readonly stream: Stream }
+  /** Both halves are done: nothing more will be heard of it. */
+  | { readonly type: "settled"; readonly stream: Stream }
   | { readonly type: "streamsAvailable" }
   | { readonly type: "datagram" }
   | { readonly type: "rekeyed"; readonly epoch: number }

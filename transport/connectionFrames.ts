@@ -29,9 +29,11 @@ export class ConnectionFrames implements FrameSink {
   readonly #writer: PacketWriter;
   readonly #events: ConnectionEvent[];
   readonly #hooks: FrameHooks;
-  /** Streams that became readable in this packet: one event each. */
-  #readable: Set<Stream> | undefined;
+  /** Streams with something new for their reader. */
+  readonly #readable = new Set<Stream>();
   #from: Address = { host: "", port: 0 };
+  #size = 0;
+  #challenged = false;
   #now: Instant = 0;
   #ackNow = false;
   #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
@@ -43,8 +45,11 @@ export class ConnectionFrames implements FrameSink {
     this.#hooks = hooks;
   }
 
-  begin(from: Address, now: Instant): void {
+  /** Before the first frame of a packet in a datagram of `size` bytes. */
+  begin(from: Address, size: number, now: Instant): void {
     this.#from = from;
+    this.#size = size;
+    this.#challenged = false;
     this.#now = now;
   }
 
@@ -52,8 +57,6 @@ export class ConnectionFrames implements FrameSink {
   finish(now: Instant, onPathMoved: (sameHost: boolean) => void): void {
     for (let stream = this.#parts.streams.accept(); stream; stream = this.#parts.streams.accept())
       this.#events.push({ type: "stream", stream });
-    for (const stream of this.#readable ?? NO_STREAMS) this.#events.push({ type: "readable", stream });
-    this.#readable?.clear();
     if (this.#ackNow) this.#parts.acks.expedite(now);
     this.#ackNow = false;
     if (this.#moved) {
@@ -65,10 +68,18 @@ export class ConnectionFrames implements FrameSink {
     }
   }
 
+  /** Streams to tell the application of, once each however many packets they came in. */
+  takeReadable(): readonly Stream[] {
+    if (this.#readable.size === 0) return NO_STREAMS;
+    const streams = [...this.#readable];
+    this.#readable.clear();
+    return streams;
+  }
+
   onAck(frame: AckFrame): void {
     const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
-    for (const packet of late) this.#writer.onAcked(packet.frames);
-    for (const packet of acked) this.#writer.onAcked(packet.frames);
+    this.#writer.onAcked(late);
+    this.#writer.onAcked(acked);
     this.#hooks.onDelivery(acked, this.#now);
     this.#hooks.onLoss(lost, this.#now);
   }
@@ -79,8 +90,10 @@ export class ConnectionFrames implements FrameSink {
     if (!stream || !side) return;
     const before = side.available;
     this.#count(side.onData(offset, data, fin));
+    if (side.available > before || side.complete) this.#readable.add(stream);
+    // Bytes that only wait for their reader change nothing else.
+    if (!fin && !side.complete && !side.stopped) return;
     this.#release(side);
-    if (side.available > before || side.complete) this.#noteReadable(stream);
     this.#settle(stream);
   }
 
@@ -90,7 +103,7 @@ export class ConnectionFrames implements FrameSink {
     if (!stream || !side) return;
     this.#count(side.onReset(code, finalSize));
     this.#release(side);
-    this.#noteReadable(stream);
+    this.#readable.add(stream);
     this.#settle(stream);
   }
 
@@ -154,7 +167,10 @@ export class ConnectionFrames implements FrameSink {
 
   onPathChallenge(token: Uint8Array): void {
     const { pathResponses } = this.#parts.due;
-    if (pathResponses.length < MAX_PATH_RESPONSES) pathResponses.push({ token: token.slice(), to: this.#from });
+    // One for each datagram: an answer of full size for every nine bytes would make us a weapon.
+    if (this.#challenged || pathResponses.length === MAX_PATH_RESPONSES) return;
+    this.#challenged = true;
+    pathResponses.push({ token: token.slice(), to: this.#from, received: this.#size });
   }
 
   onPathResponse(token: Uint8Array): void {
@@ -188,11 +204,6 @@ export class ConnectionFrames implements FrameSink {
   #release(side: ReceiveSide): void {
     this.#parts.receiveWindow.onConsumed(side.takeReleased());
     if (this.#parts.receiveWindow.updateDue) this.#parts.due.maxData = true;
-  }
-
-  #noteReadable(stream: Stream): void {
-    this.#readable ??= new Set();
-    this.#readable.add(stream);
   }
 
   #settle(stream: Stream): void {

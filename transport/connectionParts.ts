@@ -56,6 +56,8 @@ export interface ConnectionParts {
 export interface PathResponse {
   readonly token: Uint8Array;
   readonly to: Address;
+  /** Size of the datagram that asked. */
+  readonly received: number;
 }
 
 export function createParts(input: {

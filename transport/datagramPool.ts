@@ -9,10 +9,14 @@ export class DatagramPool {
   #slab = new Uint8Array(0);
   #offset = 0;
 
-  /** Room for `size` bytes. They are not zero. */
-  take(size: number): Uint8Array {
+  /** Where there is room for `size` bytes in `slab`. They are not zero. */
+  take(size: number): number {
     if (this.#offset + size > this.#slab.length) this.#next(size);
-    return this.#slab.subarray(this.#offset, this.#offset + size);
+    return this.#offset;
+  }
+
+  get slab(): Uint8Array {
+    return this.#slab;
   }
 
   /** So many bytes of what `take` gave were used. */

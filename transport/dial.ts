@@ -140,8 +140,8 @@ export class Dial {
     return now >= this.#giveUpAt ? { error: new NotReachableError() } : undefined;
   }
 
-  /** A Response or Cookie whose DCID is ours. Whatever does not fit is ignored: anybody can send it. */
-  receive(datagram: Uint8Array, from: Address, now: Instant): DialResult | undefined {
+  /** A Response or Cookie whose DCID is ours. Undefined for what does not fit: anybody can send it. */
+  receive(datagram: Uint8Array, from: Address, now: Instant): DialResult | "cookie" | undefined {
     const { crypto, peerStatic } = this.#options;
     const cookie = openCookie(crypto, peerStatic, this.#mac1, datagram);
     if (cookie) {
@@ -149,7 +149,7 @@ export class Dial {
       // Only the first one hurries: a path that changes our port would turn cookies into a storm of Inits.
       if (!this.#cookied) this.#nextSendAt = now;
       this.#cookied = true;
-      return undefined;
+      return "cookie";
     }
     const response = parseResponse(datagram);
     if (!response) return undefined;

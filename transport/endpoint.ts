@@ -161,12 +161,12 @@ export class Endpoint implements Machine {
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
-    const reply = this.#replies.shift();
-    if (reply) return reply;
-    for (const { dial } of this.#dials.values()) {
-      const datagram = dial.nextDatagram(now);
-      if (datagram) return datagram;
-    }
+    if (this.#replies.length > 0) return this.#replies.shift();
+    if (this.#dials.size > 0)
+      for (const { dial } of this.#dials.values()) {
+        const datagram = dial.nextDatagram(now);
+        if (datagram) return datagram;
+      }
     for (let entry = this.#entries.active(); entry; entry = this.#entries.active()) {
       const datagram = entry.connection.nextDatagram(now);
       if (datagram) return datagram;
@@ -199,8 +199,9 @@ export class Endpoint implements Machine {
     const key = cidKey(answeredScid(datagram));
     const found = this.#dials.get(key);
     const result = found?.dial.receive(datagram, from, now);
+    if (result === "cookie") return;
     if (!found || !result) {
-      if (!found) this.#drops.unexpected++;
+      this.#drops.unexpected++;
       return;
     }
     this.#dials.delete(key);

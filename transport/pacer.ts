@@ -2,10 +2,10 @@ import type { Instant } from "#kernel/ports.js";
 
 const BURST_MS = 2;
 const MIN_BURST_PACKETS = 10;
-const MAX_BURST_PACKETS = 64;
-/** Whatever the packets' size: what a receiver's default socket buffer takes while its program is busy. */
+const MAX_BURST_PACKETS = 128;
+/** Whatever the packets' size. The upper bounds are what a rate beyond a gigabit a second needs while a timer of 1 ms runs. */
 const MIN_BURST_BYTES = 64 * 1024;
-const MAX_BURST_BYTES = 256 * 1024;
+const MAX_BURST_BYTES = 1024 * 1024;
 /** Below a Node timer's granularity waiting costs more than it saves. */
 const MIN_WAIT_MS = 1;
 

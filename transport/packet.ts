@@ -17,6 +17,7 @@ const MAX_NUMBER = 2 ** 48;
 /** Scratch of all connections: nothing in it outlives a call. */
 const NONCE = new Uint8Array(12);
 const MASK = new Uint8Array(5);
+const HEADER = new Uint8Array(DATA_HEADER);
 const NO_BYTES = new Uint8Array(0);
 /** Random bytes drawn at a time, at first and later: a session that says nothing should cost nothing. */
 const FIRST_GREASE = 16;
@@ -139,7 +140,8 @@ export class PacketProtection {
       return undefined;
     }
     const keys = epoch.keys.receive;
-    const header = datagram.slice(0, DATA_HEADER);
+    const header = HEADER;
+    for (let i = 0; i < DATA_HEADER; i++) header[i] = datagram[i] ?? 0;
     keys.mask(datagram, MASK, DATA_HEADER);
     applyMask(header, 0, MASK);
     const packetNumber = expandNumber(readNumber(header, NUMBER_AT), this.#window.highest);
@@ -178,14 +180,9 @@ export class PacketProtection {
   }
 
   #setNonce(iv: Uint8Array, number: number): void {
-    const nonce = NONCE;
-    nonce.set(iv);
-    const high = Math.floor(number / TWO_32);
-    const low = number >>> 0;
-    for (let i = 0; i < 4; i++) {
-      nonce[4 + i] = (iv[4 + i] ?? 0) ^ (high >>> (24 - 8 * i));
-      nonce[8 + i] = (iv[8 + i] ?? 0) ^ (low >>> (24 - 8 * i));
-    }
+    NONCE.set(iv);
+    xorNumber(NONCE, 8, number >>> 0);
+    if (number >= TWO_32) xorNumber(NONCE, 4, Math.floor(number / TWO_32));
   }
 
   #nextGrease(): number {
@@ -209,6 +206,13 @@ function applyMask(bytes: Uint8Array, offset: number, mask: Uint8Array): void {
     const at = offset + NUMBER_AT + i;
     bytes[at] = (bytes[at] ?? 0) ^ (mask[i + 1] ?? 0);
   }
+}
+
+function xorNumber(bytes: Uint8Array, at: number, number: number): void {
+  bytes[at] = (bytes[at] ?? 0) ^ (number >>> 24);
+  bytes[at + 1] = (bytes[at + 1] ?? 0) ^ (number >>> 16);
+  bytes[at + 2] = (bytes[at + 2] ?? 0) ^ (number >>> 8);
+  bytes[at + 3] = (bytes[at + 3] ?? 0) ^ number;
 }
 
 function writeNumber(out: Uint8Array, at: number, number: number): void {

@@ -5,7 +5,7 @@ import type { ConnectionParts } from "./connectionParts.js";
 import type { DatagramPool } from "./datagramPool.js";
 import { type AckFrequency, type CloseFrame, FRAME, writeClose } from "./frames.js";
 import { BASE_DATAGRAM } from "./mtu.js";
-import { DATA_HEADER, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
+import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
 import type { PacketWriter } from "./packetWriter.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
@@ -84,17 +84,16 @@ export class PacketSender {
     else if (++this.#ackOnly >= ACK_ONLY_LIMIT) out.u8(FRAME.PING);
     const eliciting = out.offset > before;
     if (eliciting) this.#ackOnly = 0;
-    if (out.offset === DATA_HEADER) return undefined;
+    if (out.offset === out.start) return undefined;
     return this.#seal(out, eliciting ? frames : undefined, this.#parts.path.current, now);
   }
 
   /** A packet that asks whether its size gets through: RFC 8899 §4.1. Only while there is data worth larger packets. */
   mtuProbe(now: Instant): OutgoingDatagram | undefined {
     const { mtu, rtt, path, recovery, congestion } = this.#parts;
-    if (!rtt.hasSample || !this.#writer.fillsPackets || this.#options.rekey.restricted) return undefined;
-    if (recovery.bytesInFlight >= congestion.window) return undefined;
     const size = mtu.probeDue(now);
-    if (size === undefined) return undefined;
+    if (size === undefined || !rtt.hasSample || recovery.bytesInFlight >= congestion.window) return undefined;
+    if (!this.#writer.fillsPackets || this.#options.rekey.restricted) return undefined;
     const out = this.#begin(size);
     out.u8(FRAME.PING);
     out.u8(FRAME.IMMEDIATE_ACK);
@@ -141,13 +140,15 @@ export class PacketSender {
   /** Answers and asks whether an address is the peer's: RFC 9000 §8.2. */
   pathDatagram(now: Instant): OutgoingDatagram | undefined {
     const { due, path } = this.#parts;
-    const response = due.pathResponses.shift();
-    if (response) return this.#pathFrame(FRAME.PATH_RESPONSE, response.token, response.to, PATH_DATAGRAM, now);
+    if (due.pathResponses.length === 0 && !path.asks) return undefined;
+    for (let response = due.pathResponses.shift(); response; response = due.pathResponses.shift()) {
+      const { token, to, received } = response;
+      const room = path.room(to, received);
+      if (room >= MIN_PACKET) return this.#pathFrame(FRAME.PATH_RESPONSE, token, to, room, now);
+    }
     const challenge = path.challenge(now, this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs));
     if (!challenge) return undefined;
-    const sent = this.#pathFrame(FRAME.PATH_CHALLENGE, challenge.token, challenge.to, challenge.room, now);
-    path.onChallengeSent(challenge.token, sent.bytes.length);
-    return sent;
+    return this.#pathFrame(FRAME.PATH_CHALLENGE, challenge.token, challenge.to, challenge.room, now);
   }
 
   #pathFrame(type: number, token: Uint8Array, to: Address, room: number, now: Instant): OutgoingDatagram {
@@ -161,6 +162,7 @@ export class PacketSender {
     if (!sameAddress(to, this.#parts.path.current)) protection.remoteCid = this.#parts.cids.probing;
     const datagram = this.#seal(out, undefined, to, now);
     protection.remoteCid = usual;
+    this.#parts.path.onSent(to, datagram.bytes.length);
     return datagram;
   }
 
@@ -172,7 +174,9 @@ export class PacketSender {
 
   /** Room for the frames of a datagram of at most `size` bytes. */
   #begin(size: number): ByteWriter {
-    this.#out.reset(this.#options.pool.take(size), DATA_HEADER, size - TAG);
+    const { pool } = this.#options;
+    const at = pool.take(size);
+    this.#out.reset(pool.slab, at + DATA_HEADER, at + size - TAG);
     return this.#out;
   }
 
@@ -185,14 +189,16 @@ export class PacketSender {
     probe = false,
   ): OutgoingDatagram {
     // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset.
-    out.pad(MIN_PACKET - TAG);
+    out.pad(out.start + MIN_PACKET - DATA_HEADER - TAG);
     const number = this.#takeNumber();
     const { protection, pool, log } = this.#options;
+    const length = out.offset - out.start;
     if (log) {
-      const payload = out.bytes.subarray(DATA_HEADER, out.offset);
-      log.packetSent({ number, epoch: protection.sendEpoch, size: out.offset + TAG, payload }, now);
+      const payload = out.written();
+      log.packetSent({ number, epoch: protection.sendEpoch, size: length + DATA_OVERHEAD, payload }, now);
     }
-    const size = protection.seal(out.bytes, 0, out.offset - DATA_HEADER, number);
+    const at = out.start - DATA_HEADER;
+    const size = protection.seal(out.bytes, at, length, number);
     pool.use(size);
     const { recovery, pacer } = this.#parts;
     recovery.onNumberUsed(number);
@@ -206,7 +212,7 @@ export class PacketSender {
       this.#options.onElicitingSent(now);
       recovery.onSent({ number, sentAt: now, size, frames, probe });
     }
-    return { bytes: size === out.bytes.length ? out.bytes : out.bytes.subarray(0, size), to };
+    return { bytes: out.bytes.subarray(at, at + size), to };
   }
 }
 

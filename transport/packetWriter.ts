@@ -4,14 +4,17 @@ import { writeBlocked } from "./blockedFrames.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { FRAME, numbersLength, streamHeaderRoom, writeAck, writeNumbers, writeStreamHeader } from "./frames.js";
 import { DATA_OVERHEAD } from "./packet.js";
-import type { SentFrame } from "./sentPacket.js";
+import type { SentFrame, SentPacket } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
 
-const MIN_STREAM_DATA = 32;
+/** A few bytes at the end of a packet cost the peer more than they bring; a packet of their own will carry them. */
+const MIN_STREAM_ROOM: number = streamHeaderRoom(0, 0) + 32;
 /** A writer that waits is told when less than this is left to send. */
-const LOW_WATER = 128 * 1024;
+const LOW_WATER = 256 * 1024;
 const NONE: readonly Stream[] = [];
 const MAX_CID_FRAME = 64;
+
+type StreamFrame = Extract<SentFrame, { kind: "stream" }>;
 
 /** Fills packets with frames: keys first, then control, datagrams, streams by priority. */
 export class PacketWriter {
@@ -33,18 +36,16 @@ export class PacketWriter {
 
   /** True when an ack-eliciting packet would have something to say. `restricted`: only keys may be spoken of. */
   hasWork(restricted: boolean): boolean {
-    const { crypto, due, datagramsOut } = this.#parts;
+    const { crypto, due, datagramsOut, sendQueue } = this.#parts;
     if (crypto.sending.unsent > 0 || crypto.sending.hasLost || due.ping || due.rekeyRequest !== undefined) return true;
     if (restricted) return false;
-    return (
-      due.maxData ||
-      due.blocked ||
-      this.#parts.cids.due ||
-      due.ackFrequency !== undefined ||
-      datagramsOut.size > 0 ||
-      this.#streamControlDue() ||
-      this.#parts.sendQueue.next(this.#parts.sendCredit.available) !== undefined
-    );
+    return sendQueue.next(this.#parts.sendCredit.available) !== undefined || datagramsOut.size > 0 || this.#controlDue;
+  }
+
+  get #controlDue(): boolean {
+    const { due, cids, streams } = this.#parts;
+    if (due.maxData || due.blocked || due.ackFrequency !== undefined || cids.due) return true;
+    return streams.grantDue(false) || streams.grantDue(true) || this.#controlStreams.size > 0;
   }
 
   /** The stream whose turn it is has more to send, perhaps not now, than one of today's packets holds. */
@@ -66,8 +67,10 @@ export class PacketWriter {
     this.#crypto(out, frames);
     this.#rekeyRequest(out, frames);
     if (!restricted) {
-      this.#control(out, frames, now);
-      this.#streamControl(out, frames, now);
+      if (this.#controlDue) {
+        this.#control(out, frames, now);
+        this.#streamControl(out, frames, now);
+      }
       this.#datagrams(out, now);
       this.#streams(out, frames);
     }
@@ -77,6 +80,7 @@ export class PacketWriter {
 
   #crypto(out: ByteWriter, frames: SentFrame[]): void {
     const { sending } = this.#parts.crypto;
+    if (sending.unsent === 0 && !sending.hasLost) return;
     const run = sending.next(out.remaining - 1 - 8 - 2, Number.POSITIVE_INFINITY);
     if (!run) return;
     writeNumbers(out, FRAME.CRYPTO, run.offset, run.length);
@@ -123,18 +127,12 @@ export class PacketWriter {
       const sequence = fresh?.sequence ?? cids.takeRetirement() ?? 0;
       writeNumbers(out, fresh ? FRAME.NEW_CONNECTION_ID : FRAME.RETIRE_CONNECTION_ID, sequence);
       if (fresh) {
-        out.varint(0); // we ask for none to be retired
+        out.varint(fresh.retirePrior);
         out.put(fresh.cid);
         out.put(fresh.token);
       }
       frames.push({ kind: fresh ? "newCid" : "retireCid", sequence });
     }
-  }
-
-  #streamControlDue(): boolean {
-    const { streams } = this.#parts;
-    if (streams.grantDue(false) || streams.grantDue(true)) return true;
-    return this.#controlStreams.size > 0;
   }
 
   /** Streams with a RESET_STREAM, STOP_SENDING or MAX_STREAM_DATA to send. */
@@ -178,7 +176,10 @@ export class PacketWriter {
       if (length > out.remaining && length <= mtu.current - DATA_OVERHEAD) return;
       datagramsOut.shift();
       // Packets have become smaller since it was accepted: it would wait for ever.
-      if (length > out.remaining) continue;
+      if (length > out.remaining) {
+        datagramsOut.dropped++;
+        continue;
+      }
       writeNumbers(out, FRAME.DATAGRAM_WITH_LENGTH, next.length);
       out.put(next);
     }
@@ -186,12 +187,10 @@ export class PacketWriter {
 
   #streams(out: ByteWriter, frames: SentFrame[]): void {
     const { sendQueue, sendCredit } = this.#parts;
-    for (;;) {
+    while (out.remaining >= MIN_STREAM_ROOM) {
       const stream = sendQueue.next(sendCredit.available);
       if (!stream?.sending) return;
       const header = streamHeaderRoom(stream.id, out.remaining);
-      // A few bytes at the end of a packet cost the peer more than they bring; a packet of our own will carry them.
-      if (out.remaining < header + MIN_STREAM_DATA) return;
       const run = stream.sending.next(out.remaining - header, sendCredit.available);
       if (!run) return;
       writeStreamHeader(out, stream.id, run.offset, run.length, run.fin);
@@ -206,35 +205,39 @@ export class PacketWriter {
     }
   }
 
-  /** What was in an acknowledged packet has arrived. Returns the streams that changed. */
-  onAcked(frames: readonly SentFrame[]): void {
-    const { streams, crypto, acks } = this.#parts;
-    for (const frame of frames) {
-      switch (frame.kind) {
-        case "stream": {
-          const stream = streams.get(frame.id);
-          stream?.sending?.onAcked(frame);
-          if (stream?.sending?.settled) this.writable.add(stream);
-          if (stream) streams.forgetIfSettled(stream);
-          break;
+  /** What was in acknowledged packets has arrived. Runs of a stream that follow each other are one run to it. */
+  onAcked(packets: readonly SentPacket[]): void {
+    let run: StreamFrame | undefined;
+    for (const { frames } of packets)
+      for (const frame of frames) {
+        if (frame.kind !== "stream") this.#onFrameAcked(frame);
+        else if (run?.id === frame.id && run.offset + run.length === frame.offset)
+          run = { ...frame, offset: run.offset, length: run.length + frame.length };
+        else {
+          if (run) this.#onRunAcked(run);
+          run = frame;
         }
-        case "resetStream": {
-          const stream = streams.get(frame.id);
-          stream?.sending?.onResetAcked();
-          if (stream) streams.forgetIfSettled(stream);
-          break;
-        }
-        case "crypto":
-          crypto.sending.onAcked(frame.offset, frame.length);
-          break;
-        case "newCid":
-          this.#parts.cids.onAnnouncementAcked(frame.sequence);
-          break;
-        case "ack":
-          acks.onAckAcked(frame.largest);
-          break;
-        default:
       }
+    if (run) this.#onRunAcked(run);
+  }
+
+  #onRunAcked(run: StreamFrame): void {
+    const stream = this.#parts.streams.get(run.id);
+    if (!stream) return;
+    stream.sending?.onAcked(run);
+    if (stream.sending?.settled) this.writable.add(stream);
+    this.#parts.streams.forgetIfSettled(stream);
+  }
+
+  #onFrameAcked(frame: SentFrame): void {
+    const { streams, crypto, acks, cids } = this.#parts;
+    if (frame.kind === "crypto") crypto.sending.onAcked(frame.offset, frame.length);
+    else if (frame.kind === "newCid") cids.onAnnouncementAcked(frame.sequence);
+    else if (frame.kind === "ack") acks.onAckAcked(frame.largest);
+    else if (frame.kind === "resetStream") {
+      const stream = streams.get(frame.id);
+      stream?.sending?.onResetAcked();
+      if (stream) streams.forgetIfSettled(stream);
     }
   }
 

@@ -1,5 +1,6 @@
 import { equalConstantTime } from "#kernel/bytes.js";
 import { type Address, type Instant, type RandomSource, sameAddress } from "#kernel/ports.js";
+import { MIN_PACKET } from "./packet.js";
 
 const TRIES = 3;
 /** So many unanswered challenges make us doubt the path: then a fresh handshake should be tried beside it. */
@@ -36,6 +37,11 @@ export class PathValidation {
 
   get current(): Address {
     return this.#current;
+  }
+
+  /** An address waits to be proved. */
+  get asks(): boolean {
+    return this.#probes.length > 0;
   }
 
   get deadline(): Instant | undefined {
@@ -75,13 +81,20 @@ export class PathValidation {
       probe.nextAt = now + ptoMs;
       probe.tries++;
       const room = probe.received * AMPLIFICATION - probe.sent;
-      if (room > 0) return { to: probe.address, token: probe.token, room };
+      if (room >= MIN_PACKET) return { to: probe.address, token: probe.token, room };
     }
     return undefined;
   }
 
-  onChallengeSent(token: Uint8Array, bytes: number): void {
-    const probe = this.#probes.find((one) => one.token === token);
+  /** How large an answer to a datagram of `received` bytes from `to` may be (RFC 9000 §8.2.2). */
+  room(to: Address, received: number): number {
+    if (sameAddress(to, this.#current)) return Number.POSITIVE_INFINITY;
+    const probe = this.#probes.find(({ address }) => sameAddress(address, to));
+    return probe ? probe.received * AMPLIFICATION - probe.sent : received * AMPLIFICATION;
+  }
+
+  onSent(to: Address, bytes: number): void {
+    const probe = this.#probes.find(({ address }) => sameAddress(address, to));
     if (probe) probe.sent += bytes;
   }
 

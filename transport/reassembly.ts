@@ -78,8 +78,7 @@ export class Reassembly {
   #fillHoles(offset: number, skip: number, bytes: Uint8Array): void {
     const end = offset + bytes.length;
     let start = offset + skip;
-    let at = this.#runs.length;
-    while (at > 0 && (this.#runs[at - 1]?.end ?? 0) > start) at--;
+    let at = this.#firstEndingAfter(start);
     while (start < end) {
       const next = this.#runs[at];
       if (next && next.start <= start) {
@@ -91,6 +90,18 @@ export class Reassembly {
       at = this.#place(at, start, bytes.subarray(start - offset, stop - offset));
       start = stop;
     }
+  }
+
+  /** Runs are many when somebody wants them to be: no walk along all of them for each byte. */
+  #firstEndingAfter(offset: number): number {
+    let low = 0;
+    let high = this.#runs.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#runs[middle]?.end ?? 0) > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Puts bytes into the hole before run `at`: at the end of the run before it when they touch. Returns where that hole is now. */

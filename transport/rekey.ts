@@ -109,12 +109,16 @@ export class Rekey {
     this.#judge(now);
   }
 
-  /** A packet that nobody sealed: enough of them call for fresh keys, very many for the end (RFC 9001 §6.6). */
-  onPacketForged(now: Instant): void {
-    this.#use.countForged();
+  /**
+   * A packet that nobody sealed: enough of them call for fresh keys, very many for the end (RFC 9001 §6.6).
+   * True for the one at which the peer should also be given another connection ID to send to.
+   */
+  onPacketForged(now: Instant): boolean {
+    const renew = this.#use.countForged();
     if (this.#use.forgeriesExhausted)
       throw new TransportError(TRANSPORT_ERROR.AEAD_LIMIT_REACHED, "Too many forged packets came under one key.");
     this.#judge(now);
+    return renew;
   }
 
   /** An authentic packet of `epoch` arrived. The first one of a new epoch proves that the peer holds its keys. */

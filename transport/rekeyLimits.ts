@@ -54,8 +54,9 @@ export class EpochUse {
     this.#began -= hiddenMs;
   }
 
-  countForged(): void {
-    this.#forged++;
+  /** True for the one that reaches the soft limit. */
+  countForged(): boolean {
+    return ++this.#forged === this.#limits.softForged;
   }
 
   get forgeriesExhausted(): boolean {

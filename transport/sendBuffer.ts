@@ -54,7 +54,11 @@ export class SendBuffer {
 
   /** The next run to send, lost bytes first: at most `room` bytes, new ones below `limit` (flow control). */
   next(room: number, limit: number): { offset: number; length: number } | undefined {
-    for (const run of this.#lost) return { offset: run.start, length: Math.min(room, run.end - run.start + 1) };
+    const lost = this.#lost.min;
+    if (lost !== undefined) {
+      const end = this.#lost.endOfRunAt(lost) ?? lost;
+      return { offset: lost, length: Math.min(room, end - lost + 1) };
+    }
     const length = Math.min(room, this.#written - this.#sent, limit - this.#sent);
     return length > 0 ? { offset: this.#sent, length } : undefined;
   }
@@ -122,17 +126,13 @@ export class SendBuffer {
 
   /** Drops chunks that are acknowledged as a whole. */
   #release(): void {
-    if (this.#acked.min === undefined || this.#acked.min > this.#base) return;
-    let through = this.#base - 1;
-    for (const run of this.#acked) {
-      if (run.start > through + 1) break;
-      through = run.end;
-    }
+    const through = this.#acked.endOfRunAt(this.#base);
+    if (through === undefined) return;
     let dropped = 0;
-    for (const chunk of this.#chunks) {
-      if (this.#base + chunk.length - 1 > through) break;
-      this.#base += chunk.length;
-      dropped++;
+    for (; dropped < this.#chunks.length; dropped++) {
+      const length = this.#chunks[dropped]?.length ?? 0;
+      if (this.#base + length - 1 > through) break;
+      this.#base += length;
     }
     if (dropped === 0) return;
     this.#chunks.splice(0, dropped);

@@ -8,9 +8,9 @@ const LEVELS = 8;
  * Who is next is found without a look at the others, with credit of the connection and without.
  */
 export class SendQueue {
-  readonly #all = new Levels();
+  readonly #all = new Levels("queuedAt");
   /** Of these, those that need no credit of the connection: bytes that were lost, or only an end. */
-  readonly #creditless = new Levels();
+  readonly #creditless = new Levels("creditlessAt");
   #spent = 0;
 
   get empty(): boolean {
@@ -47,7 +47,13 @@ export class SendQueue {
 
 /** Streams by urgency; a level exists once a stream was on it: most sessions are silent most of the time. */
 class Levels {
+  readonly #place: "queuedAt" | "creditlessAt";
   #levels: (Set<Stream> | undefined)[] | undefined;
+
+  /** `place`: where a stream keeps the level that it stands in. */
+  constructor(place: "queuedAt" | "creditlessAt") {
+    this.#place = place;
+  }
 
   get first(): Stream | undefined {
     if (!this.#levels) return undefined;
@@ -56,18 +62,19 @@ class Levels {
   }
 
   put(stream: Stream, belongs: boolean): void {
-    if (!belongs) {
-      for (const level of this.#levels ?? []) level?.delete(stream);
-      return;
-    }
-    const at = levelOf(stream);
+    const from = stream[this.#place];
+    const to = belongs ? levelOf(stream) : undefined;
+    if (from === to) return;
+    stream[this.#place] = to;
+    if (from !== undefined) this.#levels?.[from]?.delete(stream);
+    if (to === undefined) return;
     this.#levels ??= new Array<undefined>(LEVELS).fill(undefined);
-    this.#levels[at] ??= new Set();
-    this.#levels[at].add(stream);
+    this.#levels[to] ??= new Set();
+    this.#levels[to].add(stream);
   }
 
   toEnd(stream: Stream): void {
-    const level = this.#levels?.[levelOf(stream)];
+    const level = this.#levels?.[stream[this.#place] ?? LEVELS];
     if (level?.delete(stream)) level.add(stream);
   }
 }

@@ -5,8 +5,8 @@ import { SessionClosedError, StreamEndedError, StreamResetError } from "./sessio
 import type { Stream } from "./stream.js";
 import { readableOf, writableOf } from "./webStreams.js";
 
-const HIGH_WATER = 256 * 1024;
-const LOW_WATER = 128 * 1024;
+const HIGH_WATER = 512 * 1024;
+const LOW_WATER = 256 * 1024;
 
 /** What a stream needs of its session. */
 export interface SessionDoor {
@@ -25,7 +25,7 @@ export interface WaitOptions {
 /**
  * One stream of a session, with three faces; use one of them.
  * Promises: `read`, `write`, `end`. Without promises: `tryRead`, `tryWrite` and `onChange`. Web streams: `readable`, `writable`.
- * Writers wait while 256 KiB are unsent (while anything is, when memory is short); the peer gets credit as bytes are read.
+ * Writers wait while 512 KiB are unsent (while anything is, when memory is short); the peer gets credit as bytes are read.
  */
 export class SessionStream implements ByteStream, AsyncDisposable {
   /** Called when there may be something to read, room to write, or nothing any more. */

@@ -8,10 +8,15 @@ const OFFERED = 2;
 export const ACTIVE_CIDS = 4;
 const MAX_RETIRING = 64;
 
-export interface NewCid {
+interface RemoteCid {
   readonly sequence: number;
   readonly cid: Uint8Array;
   readonly token: Uint8Array;
+}
+
+export interface NewCid extends RemoteCid {
+  /** The peer must leave all IDs below this one. */
+  readonly retirePrior: number;
 }
 
 export interface SpareCidsOptions {
@@ -32,11 +37,15 @@ export class SpareCids {
   readonly #options: SpareCidsOptions;
   readonly #local = new Map<number, Uint8Array>();
   #issued = 1;
+  /** The highest number that the peer can know. */
+  #told = 0;
   #inUseLocal: number;
   #changeDue = false;
+  /** We have asked the peer to change: that it does so is no sign of a move. */
+  #renewing = false;
   #remote: { readonly sequence: number; readonly cid: Uint8Array };
   /** Few, in order; arrays, because most sessions never use them. */
-  readonly #spare: NewCid[] = [];
+  readonly #spare: RemoteCid[] = [];
   #retiredBelow = 0;
   readonly #toAnnounce: NewCid[] = [];
   readonly #unacknowledged: NewCid[] = [];
@@ -56,18 +65,21 @@ export class SpareCids {
 
   /** Offers the peer as many as it should have. Not before it has proved itself. */
   offer(): void {
-    while (this.#local.size < Math.min(OFFERED, this.#options.peerLimit)) {
-      const fresh = { sequence: this.#issued++, ...this.#options.allocate() };
-      this.#local.set(fresh.sequence, fresh.cid);
-      this.#toAnnounce.push(fresh);
-    }
+    while (this.#local.size < Math.min(OFFERED, this.#options.peerLimit)) this.#issue(0);
+  }
+
+  /** Gives the peer a fresh ID and asks it to leave all others: somebody sends forgeries to the one in use. */
+  renew(): void {
+    this.#renewing = true;
+    this.#issue(this.#issued);
   }
 
   /** The newest packet came to this ID of ours. Another one than before: the peer has moved on purpose (RFC 9000 §9.5). */
   onArrival(key: number): void {
     if (key === this.#inUseLocal) return;
     this.#inUseLocal = key;
-    this.#changeDue = true;
+    this.#changeDue = !this.#renewing;
+    this.#renewing = false;
   }
 
   /** What to send to while the peer's new address is being asked: an ID that the old address has not seen. */
@@ -93,7 +105,9 @@ export class SpareCids {
 
   takeAnnouncement(): NewCid | undefined {
     const next = this.#toAnnounce.shift();
-    if (next) this.#unacknowledged.push(next);
+    if (!next) return undefined;
+    this.#told = Math.max(this.#told, next.sequence);
+    this.#unacknowledged.push(next);
     return next;
   }
 
@@ -132,16 +146,25 @@ export class SpareCids {
 
   /** The peer will not send to this ID of ours any more. Throws TransportError. */
   onRetire(sequence: number): void {
-    if (sequence >= this.#issued)
+    // Also one that still waits to be sent: otherwise a peer could make us issue without end.
+    if (sequence > this.#told)
       throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer retires an ID that it never got.");
     const cid = this.#local.get(sequence);
     if (!cid) return;
     this.#local.delete(sequence);
-    this.#options.release(cid);
+    take(this.#toAnnounce, sequence);
+    take(this.#unacknowledged, sequence);
     this.offer();
+    this.#options.release(cid);
   }
 
-  #keep(fresh: NewCid): void {
+  #issue(retirePrior: number): void {
+    const fresh = { sequence: this.#issued++, retirePrior, ...this.#options.allocate() };
+    this.#local.set(fresh.sequence, fresh.cid);
+    this.#toAnnounce.push(fresh);
+  }
+
+  #keep(fresh: RemoteCid): void {
     if (fresh.sequence < this.#retiredBelow) this.#retire(fresh.sequence);
     else this.#spare.push(fresh);
   }
@@ -157,7 +180,7 @@ export class SpareCids {
 }
 
 /** Takes the ID with this sequence number out. */
-function take(list: NewCid[], sequence: number): NewCid | undefined {
+function take<Cid extends RemoteCid>(list: Cid[], sequence: number): Cid | undefined {
   const at = list.findIndex((one) => one.sequence === sequence);
   return at < 0 ? undefined : list.splice(at, 1)[0];
 }

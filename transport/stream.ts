@@ -20,6 +20,9 @@ export class Stream {
   readonly receiving: ReceiveSide | undefined;
   /** 0 is the most urgent, 7 the least. */
   priority: number = DEFAULT_PRIORITY;
+  /** The levels of the send queue it stands in, among all and among those that need no credit of the connection. */
+  queuedAt: number | undefined;
+  creditlessAt: number | undefined;
   readonly #onChange: (stream: Stream) => void;
 
   constructor(

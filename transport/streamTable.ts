@@ -41,6 +41,7 @@ export class StreamTable {
   readonly #bidi: Direction;
   readonly #uni: Direction;
   readonly #incoming: Stream[] = [];
+  #settled: Stream[] | undefined;
 
   constructor(initiator: boolean, limits: StreamLimits, memory: ConnectionMemory, onChange: (stream: Stream) => void) {
     this.#memory = memory;
@@ -74,7 +75,12 @@ export class StreamTable {
 
   /** The next stream that the peer opened and nobody has taken yet. */
   accept(): Stream | undefined {
-    return this.#incoming.shift();
+    return this.#incoming.length > 0 ? this.#incoming.shift() : undefined;
+  }
+
+  /** A stream that was forgotten since it was asked last. */
+  takeSettled(): Stream | undefined {
+    return this.#settled?.shift();
   }
 
   /** The stream a frame about the peer's sending half names; undefined: long over, or no memory for it. Throws TransportError. */
@@ -115,6 +121,8 @@ export class StreamTable {
   /** Forgets a stream whose two halves are settled; frames that still arrive for it are ignored. */
   forgetIfSettled(stream: Stream): boolean {
     if (!stream.settled || !this.#streams.delete(stream.id)) return false;
+    this.#settled ??= [];
+    this.#settled.push(stream);
     this.#memory.receiving.change(-STREAM_COST);
     if (!this.#isOurs(stream.id)) {
       const kind = isUnidirectional(stream.id) ? this.#uni : this.#bidi;

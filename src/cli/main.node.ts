@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import process from "node:process";
 import { CommanderError } from "commander";
+import { makeRoomForDatagrams } from "#transport/datagramHeap.node.js";
 import { EXIT } from "./exitCodes.js";
 import { normalised } from "./options.node.js";
 import { buildProgram } from "./program.node.js";
@@ -10,6 +11,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.internal);
 });
 process.stderr.on("error", () => {});
+makeRoomForDatagrams();
 
 // `npm start` alone shows what Handfast does; with arguments it is the command line.
 const bare = process.argv.length === 2 && process.env["npm_lifecycle_event"] === "start";

@@ -1,35 +1,47 @@
 import { createRequire } from "node:module";
 import { concat } from "#kernel/bytes.js";
-import { type Aead, type Crypto, requireLength } from "./crypto.js";
+import { type Aead, type Crypto, type HeaderMask, requireLength } from "./crypto.js";
 import { nativeCrypto } from "./native.node.js";
 
 const TAG = 16;
+const NONCE = 12;
 /** Up to here starting node:crypto costs more than hashing; beyond, its code for today's processors wins. */
 const SHORT_HASH = 1024;
 
 /** The part of sodium-native that is used; the package has no types of its own. */
 interface Sodium {
-  crypto_aead_chacha20poly1305_ietf_encrypt(
-    ciphertext: Uint8Array,
-    message: Uint8Array,
-    aad: Uint8Array | null,
-    secretNonce: null,
-    nonce: Uint8Array,
-    key: Uint8Array,
-  ): number;
-  /** Throws when the tag does not fit. */
-  crypto_aead_chacha20poly1305_ietf_decrypt(
-    message: Uint8Array,
-    secretNonce: null,
-    ciphertext: Uint8Array,
-    aad: Uint8Array | null,
-    nonce: Uint8Array,
-    key: Uint8Array,
-  ): number;
   crypto_hash_sha256(digest: Uint8Array, message: Uint8Array): void;
   crypto_scalarmult_base(publicKey: Uint8Array, secret: Uint8Array): void;
   /** Throws for a low-order point. */
   crypto_scalarmult(shared: Uint8Array, secret: Uint8Array, publicKey: Uint8Array): void;
+}
+
+/**
+ * What sodium-native itself calls, without its checks of types and lengths: they take half a microsecond of the two that a
+ * packet costs. The lengths are checked here. Results below zero: not done.
+ */
+interface Binding {
+  crypto_aead_chacha20poly1305_ietf_encrypt(
+    ciphertext: Uint8Array,
+    message: Uint8Array,
+    aad: Uint8Array | undefined,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
+  crypto_aead_chacha20poly1305_ietf_decrypt(
+    message: Uint8Array,
+    ciphertext: Uint8Array,
+    aad: Uint8Array | undefined,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number;
+  crypto_stream_chacha20_ietf_xor_ic(
+    ciphertext: Uint8Array,
+    message: Uint8Array,
+    nonce: Uint8Array,
+    counter: number,
+    key: Uint8Array,
+  ): number;
 }
 
 /**
@@ -39,12 +51,15 @@ interface Sodium {
  */
 export function loadSodiumCrypto(): Crypto | undefined {
   try {
-    const sodium = createRequire(import.meta.url)("sodium-native") as Sodium;
+    const require = createRequire(import.meta.url);
+    const sodium = require("sodium-native") as Sodium;
+    const binding = require("sodium-native/binding.js") as Binding;
     const crypto: Crypto = {
       ...nativeCrypto,
       name: "sodium",
       ...sodiumX25519(sodium),
-      aead: (key) => sodiumAead(sodium, key),
+      aead: (key) => sodiumAead(binding, key),
+      headerMask: (key) => sodiumHeaderMask(binding, key),
       sha256(...parts) {
         const length = parts.reduce((sum, part) => sum + part.length, 0);
         if (length > SHORT_HASH) return nativeCrypto.sha256(...parts);
@@ -81,32 +96,51 @@ function sodiumX25519(sodium: Sodium): Pick<Crypto, "x25519KeyPair" | "x25519"> 
 }
 
 /** Uses the caller's key bytes and keeps no copy: when they are overwritten, the key is gone. */
-function sodiumAead(sodium: Sodium, key: Uint8Array): Aead {
+function sodiumAead(binding: Binding, key: Uint8Array): Aead {
   requireLength("aead key", key, 32);
+  const { crypto_aead_chacha20poly1305_ietf_encrypt: encrypt, crypto_aead_chacha20poly1305_ietf_decrypt: decrypt } =
+    binding;
   return {
     seal(nonce, aad, plaintext, out, outOffset) {
+      requireLength("nonce", nonce, NONCE);
       const target = out.subarray(outOffset, outOffset + plaintext.length + TAG);
-      sodium.crypto_aead_chacha20poly1305_ietf_encrypt(target, plaintext, orNull(aad), null, nonce, key);
+      requireLength("room for the ciphertext", target, plaintext.length + TAG);
+      encrypt(target, plaintext, orNothing(aad), nonce, key);
     },
     open(nonce, aad, ciphertext, out) {
+      requireLength("nonce", nonce, NONCE);
       const length = ciphertext.length - TAG;
       if (length < 0) return undefined;
-      const plaintext = out ? out.subarray(0, length) : new Uint8Array(length);
-      try {
-        sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plaintext, null, ciphertext, orNull(aad), nonce, key);
-      } catch {
-        return undefined;
-      }
-      return plaintext;
+      const plaintext = out?.length === length ? out : (out?.subarray(0, length) ?? new Uint8Array(length));
+      requireLength("room for the plaintext", plaintext, length);
+      return decrypt(plaintext, ciphertext, orNothing(aad), nonce, key) < 0 ? undefined : plaintext;
     },
   };
 }
 
-function orNull(aad: Uint8Array): Uint8Array | null {
-  return aad.length === 0 ? null : aad;
+const ZEROS = new Uint8Array(5);
+/** Scratch of the header masks of all connections: nothing in it outlives a call. */
+const MASK_NONCE = new Uint8Array(12);
+
+/** As fast as noble's once that is compiled, and twenty times as fast before. */
+function sodiumHeaderMask(binding: Binding, key: Uint8Array): HeaderMask {
+  requireLength("header protection key", key, 32);
+  const own = key.slice();
+  const { crypto_stream_chacha20_ietf_xor_ic: xor } = binding;
+  return (bytes, mask, offset = 0) => {
+    let counter = 0;
+    for (let i = 3; i >= 0; i--) counter = counter * 256 + (bytes[offset + i] ?? 0);
+    for (let i = 0; i < MASK_NONCE.length; i++) MASK_NONCE[i] = bytes[offset + 4 + i] ?? 0;
+    requireLength("mask", mask, ZEROS.length);
+    xor(mask, ZEROS, MASK_NONCE, counter, own);
+  };
 }
 
-/** One packet, one hash and one key agreement by both: a build that computes something else is not used. */
+function orNothing(aad: Uint8Array): Uint8Array | undefined {
+  return aad.length === 0 ? undefined : aad;
+}
+
+/** One packet, one mask, one hash and one key agreement by both: a build that computes something else is not used. */
 function agrees(crypto: Crypto): boolean {
   const bytes = Uint8Array.from({ length: 77 }, (_, i) => i);
   const seal = (by: Crypto): Uint8Array => {
@@ -118,7 +152,12 @@ function agrees(crypto: Crypto): boolean {
     const own = by.x25519KeyPair(bytes.subarray(0, 32));
     return by.x25519(own, by.x25519KeyPair(bytes.subarray(32, 64)).public) ?? own.secret;
   };
-  const all = (by: Crypto): Uint8Array => concat(seal(by), by.sha256(bytes, bytes), agree(by));
+  const mask = (by: Crypto): Uint8Array => {
+    const out = new Uint8Array(5);
+    by.headerMask(bytes.subarray(0, 32))(bytes, out, 13);
+    return out;
+  };
+  const all = (by: Crypto): Uint8Array => concat(seal(by), mask(by), by.sha256(bytes, bytes), agree(by));
   const expected = all(nativeCrypto);
   return all(crypto).every((byte, i) => byte === expected[i]);
 }

@@ -33,8 +33,14 @@ export class RangeSet {
   /** Adds start..end (both included). Returns false when all of it was there already. */
   add(start: number, end: number = start): boolean {
     let first = this.#lastStartingAtOrBefore(start);
-    if (first >= 0 && (this.#ends[first] ?? -1) >= end) return false;
-    if (first < 0 || (this.#ends[first] ?? -1) < start - 1) first++;
+    const reached = this.#ends[first] ?? -2;
+    if (reached >= end) return false;
+    if (reached < start - 1) first++;
+    else if (first === this.#ends.length - 1) {
+      // What comes in order only makes the highest run longer.
+      this.#ends[first] = end;
+      return true;
+    }
     let from = start;
     let to = end;
     let last = first;
@@ -47,8 +53,15 @@ export class RangeSet {
     return true;
   }
 
+  /** Where the run that holds `value` ends; undefined when none does. */
+  endOfRunAt(value: number): number | undefined {
+    const end = this.#ends[this.#lastStartingAtOrBefore(value)];
+    return end !== undefined && end >= value ? end : undefined;
+  }
+
   /** Removes start..end (both included). */
   remove(start: number, end: number = start): void {
+    if (end < (this.#starts[0] ?? Number.POSITIVE_INFINITY)) return;
     const starts: number[] = [];
     const ends: number[] = [];
     for (const range of this) {

@@ -13,11 +13,14 @@ export function varintLength(value: number): 1 | 2 | 4 | 8 {
 /** Sequential writer over a caller's buffer. Overrunning the buffer is our bug and throws RangeError. */
 export class ByteWriter {
   bytes: Uint8Array;
+  /** Where the first byte went. */
+  start: number;
   offset: number;
   end: number;
 
   constructor(bytes: Uint8Array, offset = 0, end: number = bytes.length) {
     this.bytes = bytes;
+    this.start = offset;
     this.offset = offset;
     this.end = end;
   }
@@ -25,6 +28,7 @@ export class ByteWriter {
   /** Goes on in another buffer. */
   reset(bytes: Uint8Array, offset: number, end: number): void {
     this.bytes = bytes;
+    this.start = offset;
     this.offset = offset;
     this.end = end;
   }
@@ -75,7 +79,7 @@ export class ByteWriter {
 
   /** What has been written so far, as a view. */
   written(): Uint8Array {
-    return this.bytes.subarray(0, this.offset);
+    return this.bytes.subarray(this.start, this.offset);
   }
 
   #advance(length: number): number {

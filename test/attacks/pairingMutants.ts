@@ -1,15 +1,14 @@
-import type { Edit, Mutant } from "./mutants.js";
+import type { Edit } from "./mutants.js";
 import type * as atTheDoor from "./stories/atTheDoor.js";
 import type * as screens from "./stories/betweenTheScreens.js";
 import type * as back from "./stories/comingBack.js";
 import type * as letters from "./stories/lettersAndLinks.js";
 import type * as keys from "./stories/newKeys.js";
+import type { Twin } from "./twins.js";
 
-/** A check of the pairing, taken out, and the attack that must then succeed. */
-export interface Twin extends Mutant {
+/** A check of the pairing, taken out. */
+interface PairingTwin extends Twin {
   readonly story: Story;
-  /** Applied to the product in both runs, to make the attack small enough for a test. */
-  readonly weakened?: readonly Edit[];
 }
 
 type Story =
@@ -56,7 +55,7 @@ const noExchange: Edit = {
   replace: "moved",
 };
 
-export const twins: readonly Twin[] = [
+export const twins: readonly PairingTwin[] = [
   {
     id: "no-commitment",
     without: "a commitment",

@@ -1,5 +1,5 @@
 import { type Edit, loadMutated, type Mutant } from "../attacks/mutants.js";
-import type { Twin } from "../attacks/pairingMutants.js";
+import type { Twin } from "../attacks/twins.js";
 import { type reachesBond, type Scenario, searchPairing } from "./dolevYao.js";
 import type { Verdict } from "./explore.js";
 import { checkFinalState, FINAL_VARIANTS } from "./finalState.js";

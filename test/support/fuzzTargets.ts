@@ -1,15 +1,13 @@
-import { nobleCrypto } from "#crypto/noble.js";
-import { concat, fromHex } from "#kernel/bytes.js";
+import { concat } from "#kernel/bytes.js";
 import { HandfastError, WireError } from "#kernel/errors.js";
 import { describeFrames } from "#transport/describeFrames.js";
 import { parseFrames } from "#transport/frames.js";
 import { DEFAULT_PARAMETERS, decodeParameters, encodeParameters } from "#transport/params.js";
 import { encodeRekeyMessage, RekeyReader } from "#transport/rekeyMessages.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
-import { ChannelWorld, CLIENT } from "./channel.js";
-import { makeDatagrams } from "./datagramVectors.js";
+import { BareVictim } from "./bareVictim.js";
 import { RecordingSink } from "./frames.js";
-import { frame, HostileClient } from "./hostile.js";
+import { frame } from "./hostile.js";
 
 const random = new SeededRandom(9).bytes;
 
@@ -23,8 +21,7 @@ export const FUZZ_SEEDS: Readonly<Record<string, readonly Uint8Array[]>> = {
     ),
   ],
   rekey: [encodeRekeyMessage({ type: 1, epoch: 1, noise: random(96) })],
-  datagrams: makeDatagrams(nobleCrypto).map(({ hex }) => fromHex(hex)),
-  connection: [frame(0x0a, [0, 3], random(3))],
+  sequences: [concat(Uint8Array.of(9), frame(0x0a, [0, 3], random(3)))],
 };
 
 /** What an input of each target leads to; a throw of anything but our own errors is a bug. */
@@ -56,35 +53,49 @@ export const FUZZ_TARGETS: Readonly<Record<string, () => (input: Uint8Array) => 
     });
     return `${types} ${error}`;
   },
-  datagrams: () => {
-    const world = new ChannelWorld({ seed: 5 });
-    const count = (): string => JSON.stringify(Object.values(world.server.endpoint.drops).map((drops) => drops > 0));
+  sequences: () => {
+    const random = new SeededRandom(6);
+    let victim = new BareVictim(random);
+    let turns = 0;
     return (input) => {
-      const now = world.clock.now();
-      world.server.endpoint.receive(input, CLIENT, now);
-      let answered = 0;
-      for (let next = world.server.endpoint.nextDatagram(now); next; next = world.server.endpoint.nextDatagram(now))
-        answered += next.bytes.length;
-      if (answered > input.length) throw new Error(`${answered} bytes in answer to ${input.length}`);
-      return `${count()} ${answered > 0} ${(input[0] ?? 0) >> 4}`;
-    };
-  },
-  connection: () => {
-    const world = new ChannelWorld({ seed: 6 });
-    let attacker = new HostileClient(world);
-    return (input) => {
-      if (attacker.closedWith !== undefined || attacker.victim.closeInfo) {
-        world.clock.runUntil(() => false, 2_000);
-        attacker = new HostileClient(world);
-      }
-      attacker.send(input);
-      attacker.wait(3);
-      const { closeInfo } = attacker.victim;
-      const kinds = describeFrames(input).map(({ frame_type }) => frame_type);
-      return `${[...new Set(kinds)].sort().slice(0, 2).join()} ${closeInfo?.error?.code} ${closeInfo?.remote}`;
+      if (victim.ending !== "") victim = new BareVictim(random, random.chance(0.5) ? "initiator" : "responder");
+      const [how = 0] = input;
+      ACTS[how & 7]?.(victim);
+      if (how & 8) victim.acknowledge();
+      if (how & 16) victim.wait(how & 32 ? 300 : 3);
+      if (how & 64) victim.connection.rekey();
+      victim.send(input.subarray(1));
+      if (++turns % 16 === 0) audit(victim);
+      const frames = describeFrames(input.subarray(1));
+      return `${frames.findLast(({ frame_type }) => frame_type !== "unknown")?.frame_type} ${victim.ending}`;
     };
   },
 };
+
+/** 128 of the peer's of each kind, and 128 of ours of each kind. */
+const MOST_STREAMS = 4 * 128;
+
+/** What is held stays within its limits, and is counted right. */
+function audit({ connection, memory, now }: BareVictim): void {
+  const { receiving, sending, limit } = memory.stats;
+  if (connection.stats(now).streams > MOST_STREAMS) throw new Error("too many streams");
+  if (Math.min(receiving, sending) < 0 || Math.max(receiving, sending) > limit)
+    throw new Error(`${receiving} and ${sending} bytes are held`);
+}
+
+/** What the victim's application does meanwhile. */
+const ACTS: readonly ((victim: BareVictim) => void)[] = [
+  () => {},
+  (victim) => victim.connection.openStream()?.write(new Uint8Array(3000)),
+  (victim) => victim.connection.openStream(true)?.write(new Uint8Array(10)),
+  (victim) => {
+    for (const stream of victim.streams.splice(0)) while (stream.read()) {}
+  },
+  (victim) => victim.streams.pop()?.reset(4),
+  (victim) => victim.streams.shift()?.stop(5),
+  (victim) => victim.connection.sendDatagram(new Uint8Array(100)),
+  (victim) => victim.streams.pop()?.finish(),
+];
 
 function outcome(parse: () => unknown): string {
   try {

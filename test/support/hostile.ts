@@ -17,9 +17,12 @@ const SMALLEST = 15;
 /** A bonded client that says what it likes: real keys, no rules. It talks to the world's server without the network between. */
 export class HostileClient {
   readonly seen: SeenFrame[] = [];
+  /** Every datagram of the server's, whoever was to get it. */
+  readonly answers: { readonly to: Address; readonly size: number }[] = [];
   readonly #world: ChannelWorld;
   readonly #protection: PacketProtection;
-  readonly #from: Address;
+  /** Where its packets come from; may be another place each time. */
+  from: Address;
   #number = 0;
   readonly #received = new RangeSet();
   now: number;
@@ -31,7 +34,7 @@ export class HostileClient {
     known: { readonly identity: KeyPair; readonly psk: Uint8Array } = { identity: world.clientKey, psk: world.psk },
   ) {
     this.#world = world;
-    this.#from = from;
+    this.from = from;
     this.now = world.clock.now();
     const { crypto, random, serverKey } = world;
     const { identity, psk } = known;
@@ -43,7 +46,7 @@ export class HostileClient {
     world.server.endpoint.receive(dial.nextDatagram(this.now)?.bytes ?? new Uint8Array(), from, this.now);
     const response = world.server.endpoint.nextDatagram(this.now)?.bytes ?? new Uint8Array();
     const result = dial.receive(response, SERVER, this.now);
-    if (!result || result.error) throw new Error("the hostile client was not let in");
+    if (!result || result === "cookie" || result.error) throw new Error("the hostile client was not let in");
     const keys = trafficKeys(crypto, "initiator", result.noise);
     this.#protection = new PacketProtection({ keys, remoteCid: result.remoteCid, random: random.bytes });
     this.send(Uint8Array.of(1));
@@ -54,6 +57,11 @@ export class HostileClient {
     const { session } = this.#world.server;
     if (!session) throw new Error("there is no session");
     return session;
+  }
+
+  /** The highest packet number that came from the server. */
+  get largest(): number {
+    return this.#received.max ?? -1;
   }
 
   /** The code of the CONNECTION_CLOSE that the server answered with, if it did. */
@@ -68,13 +76,17 @@ export class HostileClient {
   }
 
   sendAs(number: number, ...frames: readonly Uint8Array[]): number {
-    const payload = concat(...frames);
+    this.#world.server.endpoint.receive(this.seal(number, concat(...frames)), this.from, this.now);
+    return this.drain();
+  }
+
+  /** A packet that is not sent. */
+  seal(number: number, payload: Uint8Array): Uint8Array {
     const whole = payload.length < SMALLEST ? padded(payload, SMALLEST) : payload;
     const out = new Uint8Array(whole.length + DATA_OVERHEAD);
     out.set(whole, DATA_HEADER);
     this.#protection.seal(out, 0, whole.length, number);
-    this.#world.server.endpoint.receive(out, this.#from, this.now);
-    return this.drain();
+    return out;
   }
 
   /** Acknowledges everything, so that the server goes on talking. */
@@ -99,11 +111,13 @@ export class HostileClient {
     let bytes = 0;
     const { endpoint } = this.#world.server;
     for (let next = endpoint.nextDatagram(this.now); next; next = endpoint.nextDatagram(this.now)) {
-      if (!sameAddress(next.to, this.#from)) {
+      // What is for the honest client, where this one is another.
+      if (sameAddress(next.to, CLIENT) && !sameAddress(this.from, CLIENT)) {
         this.#world.network.inject(next.bytes, SERVER, next.to);
         continue;
       }
       bytes += next.bytes.length;
+      this.answers.push({ to: next.to, size: next.bytes.length });
       this.read(next);
     }
     // Nothing is left to send: this turn only hands the events to the sessions.

@@ -182,6 +182,6 @@ function coarse(clock: VirtualClock, timerMs: number): Clock {
     now: () => clock.now(),
     wall: () => clock.wall(),
     schedule: (delayMs, callback) =>
-      clock.schedule(delayMs < timerMs / 2 ? 0 : Math.ceil(delayMs / timerMs) * timerMs, callback),
+      clock.schedule(delayMs <= 0 ? 0 : Math.ceil(delayMs / timerMs) * timerMs, callback),
   };
 }

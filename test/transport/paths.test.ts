@@ -93,7 +93,7 @@ test("to an address that has proved nothing goes at most three times what came f
     if (!challenge) continue;
     assert.ok(challenge.room <= 300 - sent);
     sent += 44;
-    path.onChallengeSent(challenge.token, 44);
+    path.onSent(challenge.to, 44);
   }
   assert.equal(sent, 3 * 44, "three tries, then it is given up");
   assert.equal(path.deadline, undefined);

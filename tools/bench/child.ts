@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import process from "node:process";
+import { makeRoomForDatagrams } from "#transport/datagramHeap.node.js";
 import { dgramPeer } from "./dgramPeer.js";
 import { handfastPeer } from "./handfastPeer.js";
 import type { Peer, Work } from "./peer.js";
@@ -11,6 +12,8 @@ const PEERS: Readonly<Record<string, Peer>> = { handfast: handfastPeer, tls: tls
 /** One process of a pair: `server <peer>` says its port, then its cost when asked; `client <peer>` says what it measured. */
 const [side, name = "", text = "{}"] = process.argv.slice(2);
 const peer = PEERS[name];
+// As the command line does; for every peer alike.
+makeRoomForDatagrams();
 if (!peer) throw new Error(`no such peer: ${name}`);
 const work = JSON.parse(text) as Work;
 if (side === "server") {

@@ -5,12 +5,14 @@ import { nobleCrypto } from "#crypto/noble.js";
 import type { Figure } from "./figures.js";
 import { measureGrowth } from "./growth.js";
 import { openLab, whyNoLab } from "./lab/lab.js";
+import { measureOwnWork } from "./ownWork.js";
 import { LOOPBACK, type Place, runPair } from "./pair.js";
 import { measurePairingCpu } from "./pairingCpu.js";
 import { print, summarise } from "./report.js";
 import { labTables, loopbackTables, type Table } from "./rows.js";
 
 const PAIRING = "Pairing by comparing digits: CPU of one side, without processes or network";
+const OWN_WORK = "The channel's own work for a packet of 1452 bytes: no sockets, no AEAD";
 const GROWTH = "Growth: CPU of a server for a packet over loopback, with one and with a thousand";
 const USAGE = `npm run bench -- [--quick] [--rounds <n>] [--mib <n>] [--only <part of a title or row>] [--json]
 Moves the same bytes between two processes by Handfast and by what else a user could pick, in turns. Trust the ratios:
@@ -33,6 +35,7 @@ if (options.help) {
 }
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
 if (!options.only || PAIRING.includes(options.only)) measurePairing();
+if (!options.only || OWN_WORK.includes(options.only)) await ownWork();
 if (!options.only || GROWTH.includes(options.only)) await growth();
 for (const table of loopbackTables(options.quick)) await measure(table, LOOPBACK);
 const obstacle = whyNoLab();
@@ -60,6 +63,16 @@ function measurePairing(): void {
   );
   console.log(
     options.json ? JSON.stringify({ title: PAIRING, lines }) : [`\n${PAIRING} (medians)`, ...text].join("\n"),
+  );
+}
+
+async function ownWork(): Promise<void> {
+  const { sender, receiver } = await measureOwnWork(rounds, options.quick ? 16 : 64);
+  const text = `  sender ${sender.toFixed(2)} µs, receiver ${receiver.toFixed(2)} µs`;
+  console.log(
+    options.json
+      ? JSON.stringify({ title: OWN_WORK, lines: [{ sender, receiver }] })
+      : [`\n${OWN_WORK} (medians of ${rounds})`, text].join("\n"),
   );
 }
 

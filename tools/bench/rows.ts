@@ -77,14 +77,14 @@ export function labTables(quick: boolean): readonly Table[] {
   return [
     {
       title: "Ethernet, unimpaired",
-      work: bulk(64),
+      work: bulk(256),
       link: {},
       against: [TLS, `${PUMP}, 1472 bytes`, ...udx.map(({ name }) => name)],
       rows: [tls, ...udx, pump(1472), handfast, cubic],
     },
     {
       title: "Jumbo frames, unimpaired",
-      work: bulk(64),
+      work: bulk(256),
       link: {},
       mtu: 9000,
       against: [TLS, `${PUMP}, 8972 bytes`],
