@@ -73,7 +73,7 @@ test("the server and the client of the README meet, compare and talk; the second
 test("the library in one process: await using, rekeying, an exported key", async (t) => {
   const cwd = mkdtempSync(join(tmpdir(), "handfast-example-"));
   t.after(() => rmSync(cwd, { recursive: true, force: true }));
-  const options = { service: "notes", interfaces: ["lo"], port: 0 };
+  const options = { service: "notes", interfaces: ["lo"], port: 0, memoryLimit: 32 * 1024 * 1024 };
   await using server = await createServer({ ...options, name: "PC", store: join(cwd, "pc") });
   await using client = await createClient({ ...options, name: "Phone", store: join(cwd, "phone") });
   server.on("pairing", (request) => request.confirm());
@@ -84,6 +84,7 @@ test("the library in one process: await using, rekeying, an exported key", async
   const pc = await client.pair(client.at(`127.0.0.1:${server.port}`), { compare: async () => true });
   await using session = await client.connect(pc);
   assert.equal(session.peer.name, "PC");
+  for (const { memory } of [server, client]) assert.equal(memory.limit, options.memoryLimit);
   assert.equal(session.peer.id, server.device);
   assert.deepEqual(session.exportKey("my app v1", 32), await there);
   assert.deepEqual(await session.rekey(), { epoch: 1 });

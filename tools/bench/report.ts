@@ -12,7 +12,9 @@ export interface Line {
   readonly fastest: number;
   readonly senderCpu: number;
   readonly receiverCpu: number;
-  readonly peakMiB: number;
+  /** Peak of the resident memory of each process, MiB. */
+  readonly senderMiB: number;
+  readonly receiverMiB: number;
   readonly details: Readonly<Record<string, number>>;
   /** This row divided by another: the faster is the larger. */
   readonly ratios: Readonly<Record<string, number>>;
@@ -32,7 +34,8 @@ export function summarise(table: Table, figures: ReadonlyMap<string, readonly Fi
       ...(table.work.kind === "bulk" ? { megabytesPerSecond: speed(name) } : { milliseconds: 1 / speed(name) }),
       senderCpu: middle(all, (figure) => figure.senderCpu),
       receiverCpu: middle(all, (figure) => figure.receiverCpu),
-      peakMiB: middle(all, (figure) => Math.max(figure.senderMiB, figure.receiverMiB)),
+      senderMiB: middle(all, (figure) => figure.senderMiB),
+      receiverMiB: middle(all, (figure) => figure.receiverMiB),
       details: all.at(-1)?.details ?? {},
     };
   });
@@ -55,7 +58,7 @@ export function print(table: Table, lines: readonly Line[]): string {
       line.milliseconds === undefined
         ? `${(line.megabytesPerSecond ?? 0).toFixed(1).padStart(8)} MB/s  (${line.slowest.toFixed(0)}..${line.fastest.toFixed(0)})`
         : `${line.milliseconds.toFixed(2).padStart(8)} ms`;
-    const cost = `CPU ${line.senderCpu.toFixed(2)}+${line.receiverCpu.toFixed(2)} s, ${line.peakMiB.toFixed(0)} MiB`;
+    const cost = `CPU ${line.senderCpu.toFixed(2)}+${line.receiverCpu.toFixed(2)} s, ${line.senderMiB.toFixed(0)}+${line.receiverMiB.toFixed(0)} MiB`;
     const ratios = Object.entries(line.ratios).map(([other, ratio]) => `${ratio.toFixed(2)} x ${other}`);
     text.push(`  ${line.name.padEnd(width)} ${value}  ${[cost, ...ratios].join("; ")}`);
   }
