@@ -1,5 +1,4 @@
 import type { Instant } from "#kernel/ports.js";
-import { covers } from "./frames.js";
 import type { SentPacket } from "./sentPacket.js";
 
 const PACKET_THRESHOLD = 3;
@@ -35,7 +34,8 @@ export class LossThresholds {
   time: number = TIME_THRESHOLD;
   /** Packets that were given up and arrived all the same. */
   spurious = 0;
-  #lost: Lost[] = [];
+  /** In the order of their numbers: a lower one is never given up later. */
+  readonly #lost: Lost[] = [];
   #event = 0;
   /** Lost packets of the newest event that have not arrived. */
   #missing = 0;
@@ -58,16 +58,38 @@ export class LossThresholds {
       this.#decay(now, smoothedRttMs);
       return NOTHING_LATE;
     }
-    const packets: SentPacket[] = [];
+    const late = this.#takeLate(ranges);
     let undone = false;
-    this.#lost = this.#lost.filter(({ packet, event, forgetAt }) => {
-      if (!covers(ranges, packet.number)) return forgetAt > now;
-      packets.push(packet);
+    for (const { packet, event } of late) {
       this.#onMistake(largestBefore - packet.number, now);
       if (event === this.#event && --this.#missing === 0) undone = true;
-      return false;
-    });
-    return { packets, undone };
+    }
+    const kept = this.#lost.findIndex(({ forgetAt }) => forgetAt > now);
+    this.#lost.splice(0, kept < 0 ? this.#lost.length : kept);
+    return { packets: late.map(({ packet }) => packet), undone };
+  }
+
+  /** Lowest first. Not a look at everything for each small ACK: what was given up is in order of its numbers. */
+  #takeLate(ranges: readonly number[]): readonly Lost[] {
+    const late: Lost[] = [];
+    for (let i = ranges.length - 2; i >= 0; i -= 2) {
+      const from = this.#firstFrom(ranges[i] ?? 0);
+      let to = from;
+      while ((this.#lost[to]?.packet.number ?? Number.POSITIVE_INFINITY) <= (ranges[i + 1] ?? -1)) to++;
+      if (to > from) late.push(...this.#lost.splice(from, to - from));
+    }
+    return late;
+  }
+
+  #firstFrom(number: number): number {
+    let low = 0;
+    let high = this.#lost.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#lost[middle]?.packet.number ?? 0) >= number) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   #onMistake(displacement: number, now: Instant): void {

@@ -1,11 +1,12 @@
 import type { Aead } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
+import { RangeSet } from "#kernel/rangeSet.js";
 import { ByteWriter } from "#kernel/varint.js";
 import { Connection } from "#transport/connection.js";
 import { DatagramPool } from "#transport/datagramPool.js";
 import { EndpointMemory } from "#transport/endpointMemory.js";
 import { transportErrorName } from "#transport/errors.js";
-import { FRAME, writeNumbers } from "#transport/frames.js";
+import { FRAME, writeAck } from "#transport/frames.js";
 import type { PacketKeys } from "#transport/keys.js";
 import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, PacketProtection } from "#transport/packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "#transport/params.js";
@@ -49,8 +50,7 @@ export class BareVictim {
   /** How it ended; "" while it lives. */
   ending = "";
   #number = 0;
-  /** First of the numbers up to `largest` without a gap. */
-  #runStart = 0;
+  readonly #seen = new RangeSet();
 
   /** `peer`: what the caller has promised in its handshake. */
   constructor(
@@ -91,11 +91,12 @@ export class BareVictim {
     return this.drain();
   }
 
-  /** An ACK of what it has sent last. */
+  /** An ACK of what it has sent. */
   acknowledge(): number {
     if (this.largest < 0) return 0;
-    const out = new ByteWriter(new Uint8Array(40));
-    writeNumbers(out, FRAME.ACK, this.largest, 0, 0, this.largest - this.#runStart);
+    this.#seen.keepHighest(8);
+    const out = new ByteWriter(new Uint8Array(200));
+    writeAck(out, this.#seen.descending(), 0);
     return this.send(out.written());
   }
 
@@ -112,7 +113,7 @@ export class BareVictim {
     for (let next = this.connection.nextDatagram(this.now); next; next = this.connection.nextDatagram(this.now)) {
       bytes += next.bytes.length;
       const number = new DataView(next.bytes.buffer, next.bytes.byteOffset).getUint32(9);
-      if (number !== this.largest + 1) this.#runStart = number;
+      this.#seen.add(number);
       this.largest = number;
       if (++count > MOST_DATAGRAMS) throw new Error("it never stops sending");
     }
