@@ -16,6 +16,7 @@ const { frame } = await import("../support/hostile.js");
 
 const BYTES = 20_000;
 const MOST_STEPS = 40;
+const SMALLEST = 44;
 const STREAM = 0x0a; // with length
 const STREAM_AT = 0x0e; // with offset and length
 const X = Uint8Array.of(0x78);
@@ -101,3 +102,16 @@ for (const [name, flood] of Object.entries(FLOODS))
     assert.equal(victim.ending, "", "it was borne to the end");
     assert.ok(steps <= MOST_STEPS * bytes, `${steps} steps for ${bytes} bytes`);
   });
+
+test("the smallest packets: bounded work for each byte, with what they make us send", async (context) => {
+  const victim = new BareVictim(new SeededRandom(2));
+  victim.acknowledge();
+  const ping = frame(FRAME.PING);
+  const packets = 500;
+  const steps = await counter.count(() => {
+    for (let i = 0; i < packets; i++) victim.send(ping);
+  });
+  context.diagnostic(`${(steps / packets / SMALLEST).toFixed(1)} steps a byte`);
+  assert.equal(victim.ending, "");
+  assert.ok(steps <= MOST_STEPS * packets * SMALLEST, `${steps} steps`);
+});
