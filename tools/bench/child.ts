@@ -4,10 +4,13 @@ import { makeRoomForDatagrams } from "#transport/datagramHeap.node.js";
 import { dgramPeer } from "./dgramPeer.js";
 import { handfastPeer } from "./handfastPeer.js";
 import type { Peer, Work } from "./peer.js";
+import { tcpPeer } from "./tcpPeer.js";
 import { tlsPeer } from "./tlsPeer.js";
 import { udxPeer } from "./udxPeer.js";
 
-const PEERS: Readonly<Record<string, Peer>> = { handfast: handfastPeer, tls: tlsPeer, dgram: dgramPeer, udx: udxPeer };
+const PEERS: Readonly<Record<string, Peer>> = {
+  ...{ handfast: handfastPeer, tls: tlsPeer, tcp: tcpPeer, dgram: dgramPeer, udx: udxPeer },
+};
 
 /** One process of a pair: `server <peer>` says its port, then its cost when asked; `client <peer>` says what it measured. */
 const [side, name = "", text = "{}"] = process.argv.slice(2);
