@@ -338,7 +338,7 @@ export class Connection {
     this.#parts.mtu = new PathMtu(this.#maxDatagram);
     this.#parts.pacer.setMaxDatagram(BASE_DATAGRAM);
     this.#parts.congestion = fresh;
-    this.#parts.recovery.replaceController(fresh);
+    this.#parts.recovery.startPath(fresh);
   };
 
   #onDelivery(acked: readonly SentPacket[], now: Instant): void {

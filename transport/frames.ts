@@ -56,9 +56,14 @@ export interface AckFrequency {
   readonly reordering: number;
 }
 
-/** Whether an ACK's ranges hold this number. */
-export function covers(ranges: readonly number[], number: number): boolean {
-  for (let i = 0; i < ranges.length; i += 2) if (number >= (ranges[i] ?? 0)) return number <= (ranges[i + 1] ?? -1);
+/** Whether an ACK's ranges hold one of these numbers, which rise. One walk through both. */
+export function coversAny(ranges: readonly number[], numbers: readonly number[]): boolean {
+  let at = 0;
+  for (let i = numbers.length - 1; i >= 0; i--) {
+    const number = numbers[i] ?? -1;
+    while (at < ranges.length && number < (ranges[at] ?? 0)) at += 2;
+    if (number <= (ranges[at + 1] ?? -1)) return true;
+  }
   return false;
 }
 

@@ -9,6 +9,7 @@ import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, type PacketProtection, TAG } fr
 import type { PacketWriter } from "./packetWriter.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
+import { TIMER_GRANULARITY_MS } from "./rtt.js";
 import type { SentFrame } from "./sentPacket.js";
 
 const PATH_DATAGRAM = BASE_DATAGRAM;
@@ -69,7 +70,8 @@ export class PacketSender {
     let mayElicit = probing;
     if (!work) this.#idleSince ??= now;
     else if (!probing && recovery.bytesInFlight < congestion.window) {
-      const at = pacer.nextAt(now, congestion.pacingRate(rtt));
+      // Timers cannot spread a round trip that is shorter than their step: there the window alone holds back.
+      const at = rtt.min < TIMER_GRANULARITY_MS ? now : pacer.nextAt(now, congestion.pacingRate(rtt));
       mayElicit = at <= now;
       if (!mayElicit) this.pacedUntil = at;
     }

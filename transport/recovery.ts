@@ -2,7 +2,7 @@ import type { Instant } from "#kernel/ports.js";
 import type { CongestionController } from "./congestion.js";
 import { DeliveryRate } from "./deliveryRate.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import { type AckFrame, covers } from "./frames.js";
+import { type AckFrame, coversAny } from "./frames.js";
 import { LossThresholds } from "./lossThresholds.js";
 import { MAX_PTO_MS, type RttEstimator } from "./rtt.js";
 import type { NewPacket, SentPacket } from "./sentPacket.js";
@@ -39,6 +39,7 @@ export class Recovery {
   #bytesInFlight = 0;
   #largestAcked = -1;
   #largestSent = -1;
+  #firstOnPath = 0;
   #lossTime: Instant | undefined;
   #lastSentAt: Instant = 0;
   #firstRttSampleAt: Instant | undefined;
@@ -90,9 +91,11 @@ export class Recovery {
     return this.#sent.size > 0 ? this.#lastSentAt + this.pto : undefined;
   }
 
-  /** The path changed: what is in flight stays, the window starts anew. */
-  replaceController(congestion: CongestionController): void {
+  /** The path changed: what is in flight stays, the window and the estimate of the round trip start anew (RFC 9000 §9.4). */
+  startPath(congestion: CongestionController): void {
     this.#congestion = congestion;
+    this.#rtt.reset();
+    this.#firstOnPath = this.#largestSent + 1;
   }
 
   /** The peer is heard from another place: what was sent to the old one may be lost, and its silence says nothing. */
@@ -178,7 +181,7 @@ export class Recovery {
 
   #refuseImpossible(frame: AckFrame): void {
     const { largest, ranges } = frame;
-    const never = largest > this.#largestSent || this.#skipped.some((number) => covers(ranges, number));
+    const never = largest > this.#largestSent || coversAny(ranges, this.#skipped);
     if (never)
       throw new TransportError(
         TRANSPORT_ERROR.PROTOCOL_VIOLATION,
@@ -210,6 +213,7 @@ export class Recovery {
   /** RFC 9002 §5.1: only from the largest packet, and only when it is news. */
   #sampleRtt(newest: SentPacket | undefined, frame: AckFrame, now: Instant): number | undefined {
     if (newest?.number !== frame.largest || frame.largest <= this.#largestAcked) return undefined;
+    if (newest.number < this.#firstOnPath) return undefined;
     this.#firstRttSampleAt ??= now;
     const rttMs = Math.max(now - newest.sentAt, 0);
     this.#rtt.update(rttMs, Math.min(frame.delayMs, this.#peerMaxAckDelayMs));

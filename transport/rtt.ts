@@ -16,6 +16,15 @@ export class RttEstimator {
     if (initialMs !== undefined) this.update(Math.max(initialMs, TIMER_GRANULARITY_MS / 10), 0);
   }
 
+  /** Another path: nothing that was measured counts any more (RFC 9000 §9.4). */
+  reset(): void {
+    this.latest = 0;
+    this.min = Number.POSITIVE_INFINITY;
+    this.smoothed = INITIAL_RTT_MS;
+    this.variance = INITIAL_RTT_MS / 2;
+    this.hasSample = false;
+  }
+
   /** RFC 9002 §5.3. `ackDelayMs` is the peer's claim, already limited to its max_ack_delay. */
   update(sampleMs: number, ackDelayMs: number): void {
     this.latest = sampleMs;

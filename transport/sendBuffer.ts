@@ -91,10 +91,8 @@ export class SendBuffer {
   }
 
   onLost(offset: number, length: number): void {
-    if (length === 0) return;
-    this.#lost.add(offset, offset + length - 1);
-    for (const run of this.#acked) this.#lost.remove(run.start, run.end);
-    if (this.#base > 0) this.#lost.remove(0, this.#base - 1);
+    const start = Math.max(offset, this.#base);
+    for (const run of this.#acked.missing(start, offset + length - 1)) this.#lost.add(run.start, run.end);
   }
 
   /** Forgets everything: the stream was reset. */

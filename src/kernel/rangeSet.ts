@@ -6,7 +6,7 @@ export interface Range {
 
 /**
  * A set of non-negative integers kept as sorted, disjoint, non-adjacent runs: ACK ranges, holes in a stream.
- * add: O(log n) to find, O(n) to splice; n is small and bounded by the callers.
+ * add and remove: O(log n) to find, O(n) for the engine to move what is behind; n is bounded by the callers.
  */
 export class RangeSet {
   #starts: number[] = [];
@@ -61,21 +61,28 @@ export class RangeSet {
 
   /** Removes start..end (both included). */
   remove(start: number, end: number = start): void {
-    if (end < (this.#starts[0] ?? Number.POSITIVE_INFINITY)) return;
-    const starts: number[] = [];
-    const ends: number[] = [];
-    for (const range of this) {
-      if (range.start < start) {
-        starts.push(range.start);
-        ends.push(Math.min(range.end, start - 1));
-      }
-      if (range.end > end) {
-        starts.push(Math.max(range.start, end + 1));
-        ends.push(range.end);
-      }
+    const last = this.#lastStartingAtOrBefore(end);
+    let first = this.#lastStartingAtOrBefore(start);
+    if (first < 0 || (this.#ends[first] ?? -1) < start) first++;
+    if (first > last) return;
+    const low = this.#starts[first] ?? start;
+    const high = this.#ends[last] ?? end;
+    // What is left of the first run that is touched, and of the last.
+    const starts = [...(low < start ? [low] : []), ...(high > end ? [end + 1] : [])];
+    const ends = [...(low < start ? [start - 1] : []), ...(high > end ? [high] : [])];
+    this.#starts.splice(first, last - first + 1, ...starts);
+    this.#ends.splice(first, last - first + 1, ...ends);
+  }
+
+  /** What of start..end is not in the set. */
+  *missing(start: number, end: number): Generator<Range> {
+    let from = start;
+    for (let i = Math.max(this.#lastStartingAtOrBefore(start), 0); (this.#starts[i] ?? end + 1) <= end; i++) {
+      const run = this.#at(i);
+      if (run.start > from) yield { start: from, end: run.start - 1 };
+      from = Math.max(from, run.end + 1);
     }
-    this.#starts = starts;
-    this.#ends = ends;
+    if (from <= end) yield { start: from, end };
   }
 
   /** Drops the lowest runs until at most `count` remain. */

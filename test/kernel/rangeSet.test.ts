@@ -47,7 +47,14 @@ test("random histories agree with a plain set", () => {
         assert.equal(fast.size, runs.length);
         assert.equal(fast.min, runs.at(-1)?.start);
         assert.equal(fast.max, runs[0]?.end);
-        for (let value = 0; value < 75; value++) assert.equal(fast.has(value), slow.values.has(value));
+        for (let value = 0; value < 75; value++) {
+          assert.equal(fast.has(value), slow.values.has(value));
+          assert.equal(fast.endOfRunAt(value), runs.find((run) => run.start <= value && value <= run.end)?.end);
+        }
+        const holes = new RangeSet();
+        for (const hole of fast.missing(start, end + 5)) holes.add(hole.start, hole.end);
+        for (let value = 0; value < 85; value++)
+          assert.equal(holes.has(value), value >= start && value <= end + 5 && !slow.values.has(value));
       }
     }),
   );

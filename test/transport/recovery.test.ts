@@ -53,6 +53,19 @@ test("RFC 9002 §5.3: the first sample sets the estimate, later ones move it, th
   assert.equal(rtt.lossDelay(9 / 8), (9 / 8) * Math.max(rtt.latest, rtt.smoothed));
 });
 
+test("RFC 9000 §9.4: on another path the round trip is measured anew, and only by packets that left there", () => {
+  const flight = new Flight();
+  flight.send([0, 1], 0);
+  flight.ack(40, [0, 0]);
+  flight.recovery.startPath(new NewReno(SIZE));
+  assert.deepEqual([flight.rtt.hasSample, flight.rtt.min], [false, Number.POSITIVE_INFINITY]);
+  flight.send([2], 100);
+  flight.ack(101, [1, 1]);
+  assert.equal(flight.rtt.hasSample, false);
+  flight.ack(107, [2, 2]);
+  assert.equal(flight.rtt.smoothed, 7);
+});
+
 test("RFC 9002 §6.1.1: three packets later it is lost, two packets later it is not", () => {
   const flight = new Flight();
   flight.send(upTo(9), 0);
