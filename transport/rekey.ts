@@ -11,6 +11,9 @@ import { EpochUse, REKEY_LIMITS, type RekeyLimits } from "./rekeyLimits.js";
 import { encodeRekeyMessage, type RekeyMessage, RekeyReader } from "./rekeyMessages.js";
 
 const STUCK_MS = 30_000;
+/** Five Diffie-Hellmans each: so many renewals in a row, then one a second, whoever asks for them. */
+const RENEWALS = 16;
+const RENEWAL_MS = 1000;
 const EMPTY = new Uint8Array(0);
 
 export interface RekeyOptions {
@@ -57,6 +60,12 @@ export class Rekey {
   #asked = -1;
   #restrictedSince: Instant | undefined;
   #pingDue = false;
+  /** The latest time anybody has told. */
+  #now: Instant;
+  /** When all renewals are paid for, one a second. */
+  #paidAt: Instant;
+  /** Message 1 that came too soon. */
+  #early: RekeyMessage | undefined;
 
   constructor({ psk, exporter, ...options }: RekeyOptions) {
     this.#options = options;
@@ -64,6 +73,8 @@ export class Rekey {
     this.#lock = hkdf(options.crypto, { salt: EMPTY, inputKey: psk, info: utf8("hf rekey lock"), length: 32 });
     this.#exporter = exporter;
     this.#use = new EpochUse(this.#limits, options.random, options.now);
+    this.#now = options.now;
+    this.#paidAt = options.now;
   }
 
   /** The newest epoch that both ends have proved to hold. */
@@ -83,7 +94,9 @@ export class Rekey {
 
   get deadline(): Instant | undefined {
     if (this.#state.name === "settling") return this.#state.until;
-    if (this.#state.name === "idle" && this.#wanted && !this.#askedAlready) return 0;
+    if (this.#early) return this.#mayRenewAt;
+    if (this.#state.name === "idle" && this.#wanted && !this.#askedAlready)
+      return this.#options.role === "initiator" ? this.#mayRenewAt : 0;
     return this.#restrictedSince === undefined ? undefined : this.#restrictedSince + STUCK_MS;
   }
 
@@ -172,6 +185,7 @@ export class Rekey {
   }
 
   tick(now: Instant): void {
+    this.#now = Math.max(this.#now, now);
     if (this.#state.name === "settling" && now >= this.#state.until) {
       this.#options.protection.erasePrevious();
       this.#state = { name: "idle" };
@@ -182,6 +196,10 @@ export class Rekey {
         "The keys are too old and the peer did not help to renew them.",
       );
     this.#startIfWanted();
+    const early = this.#early;
+    if (!early || now < this.#mayRenewAt) return;
+    this.#early = undefined;
+    this.#answer(early);
   }
 
   nextEvent(): { readonly type: "rekeyed"; readonly epoch: number } | undefined {
@@ -189,12 +207,15 @@ export class Rekey {
   }
 
   #judge(now: Instant): void {
+    this.#now = Math.max(this.#now, now);
     if (this.#use.softReached(now)) this.#wanted = true;
     if (this.#use.hardReached(now)) this.#restrictedSince ??= now;
   }
 
   #startIfWanted(): void {
     if (!this.#wanted || this.#options.role !== "initiator" || this.#state.name !== "idle") return;
+    if (this.#now < this.#mayRenewAt) return;
+    this.#pay();
     const { crypto, own, peerStatic, random } = this.#options;
     const epoch = this.#epoch + 1;
     const ephemeral = crypto.x25519KeyPair(random(32));
@@ -205,12 +226,30 @@ export class Rekey {
     this.#state = { name: "sent", noise, epoch };
   }
 
+  get #mayRenewAt(): Instant {
+    return this.#paidAt - (RENEWALS - 1) * RENEWAL_MS;
+  }
+
+  #pay(): void {
+    this.#paidAt = Math.max(this.#paidAt, this.#now) + RENEWAL_MS;
+  }
+
   #onInit(message: RekeyMessage): void {
-    const { crypto, own, peerStatic, random, protection, role } = this.#options;
+    const { protection, role } = this.#options;
+    if (this.#early) throw violation("a second rekey before the first was done");
     // "settling" is over for the peer when it starts: its timer may simply have been faster than ours.
-    if (this.#state.name === "settling") protection.erasePrevious();
-    else if (this.#state.name !== "idle") throw violation("a second rekey before the first was done");
+    if (this.#state.name === "settling") {
+      protection.erasePrevious();
+      this.#state = { name: "idle" };
+    } else if (this.#state.name !== "idle") throw violation("a second rekey before the first was done");
     if (role !== "responder" || message.epoch !== this.#epoch + 1) throw violation("a rekey for another epoch");
+    if (this.#now < this.#mayRenewAt) this.#early = message;
+    else this.#answer(message);
+  }
+
+  #answer(message: RekeyMessage): void {
+    this.#pay();
+    const { crypto, own, peerStatic, random } = this.#options;
     const noise = new NoiseResponder({ crypto, prologue: this.#prologue(message.epoch), own });
     const claimed = noise.readStatic(message.noise.subarray(0, INIT_HEAD));
     if (!claimed || !equalConstantTime(claimed, peerStatic)) throw violation("a rekey by somebody else");

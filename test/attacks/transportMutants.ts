@@ -86,6 +86,24 @@ export const doorTwins: readonly TransportTwin[] = [
     edits: [endpoint("crowded || this.#entries.halfOpen >= HALF_OPEN_ALL", "false")],
   },
   {
+    id: "half-open-of-all",
+    without: "the limit of half-open connections of all devices",
+    story: ["onTheWire", "crowdOfDevices"],
+    weakened: [endpoint("const HALF_OPEN_ALL = 1024;", "const HALF_OPEN_ALL = 8;")],
+    edits: [endpoint(" || this.#entries.halfOpen >= HALF_OPEN_ALL", "")],
+  },
+  {
+    id: "replaced-at-init",
+    without: "the client's first packet before it replaces its older connection",
+    story: ["onTheWire", "replayToReplace"],
+    edits: [
+      endpoint(
+        'openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);',
+        'this.#confirm(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), now);',
+      ),
+    ],
+  },
+  {
     id: "short-init",
     without: "the size of an Init",
     story: ["onTheWire", "shortInit"],
@@ -318,6 +336,18 @@ export const keyTwins: readonly TransportTwin[] = [
     without: "the bond's secret in a rekey",
     story: ["stolenKeys", "rekeyWithoutBond"],
     edits: [rekey("salt: this.#lock", "salt: EMPTY")],
+  },
+  {
+    id: "renewals-unbounded",
+    without: "the limit of renewals that a client asks for",
+    story: ["stolenKeys", "renewOnAndOn"],
+    edits: [rekey("if (this.#now < this.#mayRenewAt)\n            this.#early = message;", "if (false);")],
+  },
+  {
+    id: "requests-unbounded",
+    without: "the limit of renewals that a server asks for",
+    story: ["stolenKeys", "requestOnAndOn"],
+    edits: [rekey("if (this.#now < this.#mayRenewAt)\n            return;", "")],
   },
   {
     id: "soft-hard-limit",

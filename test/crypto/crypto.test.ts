@@ -45,6 +45,23 @@ for (const crypto of backEnds) {
   });
 }
 
+test("sodium: wrong lengths are refused before libsodium sees them", { skip: sodium ? false : "not installed" }, () => {
+  const aead = sodium?.aead(new Uint8Array(32));
+  const [nonce, none, text] = [new Uint8Array(12), new Uint8Array(0), new Uint8Array(50)];
+  for (const [room, at] of [
+    [65, 0],
+    [66, 1],
+  ] as const)
+    assert.throws(() => aead?.seal(nonce, none, text, new Uint8Array(room), at), RangeError);
+  aead?.seal(nonce, none, text, new Uint8Array(66), 0);
+  for (const wrong of [11, 13]) {
+    assert.throws(() => aead?.seal(new Uint8Array(wrong), none, text, new Uint8Array(66), 0), RangeError);
+    assert.throws(() => aead?.open(new Uint8Array(wrong), none, new Uint8Array(66)), RangeError);
+  }
+  assert.throws(() => aead?.open(nonce, none, new Uint8Array(66), new Uint8Array(49)), RangeError);
+  assert.throws(() => sodium?.headerMask(new Uint8Array(32))(new Uint8Array(16), new Uint8Array(4)), RangeError);
+});
+
 test("both back ends give the same bytes", () => {
   for (let round = 0; round < 20; round++) {
     const key = new Uint8Array(randomBytes(32));

@@ -8,7 +8,7 @@ import { transportErrorName } from "#transport/errors.js";
 import { FRAME, writeNumbers } from "#transport/frames.js";
 import type { PacketKeys } from "#transport/keys.js";
 import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, PacketProtection } from "#transport/packet.js";
-import { DEFAULT_PARAMETERS } from "#transport/params.js";
+import { DEFAULT_PARAMETERS, type TransportParameters } from "#transport/params.js";
 
 import { Rekey } from "#transport/rekey.js";
 import { SpareCids } from "#transport/spareCids.js";
@@ -52,7 +52,12 @@ export class BareVictim {
   /** First of the numbers up to `largest` without a gap. */
   #runStart = 0;
 
-  constructor(random: SeededRandom, role: "initiator" | "responder" = "responder") {
+  /** `peer`: what the caller has promised in its handshake. */
+  constructor(
+    random: SeededRandom,
+    role: "initiator" | "responder" = "responder",
+    peer: TransportParameters = DEFAULT_PARAMETERS,
+  ) {
     const { bytes } = random;
     const keys = { send: CLEAR_KEYS, receive: CLEAR_KEYS };
     const protection = new PacketProtection({ keys, remoteCid: new Uint8Array(8), random: bytes });
@@ -69,7 +74,7 @@ export class BareVictim {
       },
     });
     this.connection = new Connection({
-      ...{ role, protection, rekey, local: DEFAULT_PARAMETERS, peer: DEFAULT_PARAMETERS },
+      ...{ role, protection, rekey, local: DEFAULT_PARAMETERS, peer },
       ...{ path: CLIENT, random: bytes, now: this.now, pool: POOL, cids },
       memory: this.memory.open(),
     });

@@ -58,7 +58,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, () => (input: Uint8Array) => 
     let victim = new BareVictim(random);
     let turns = 0;
     return (input) => {
-      if (victim.ending !== "") victim = new BareVictim(random, random.chance(0.5) ? "initiator" : "responder");
+      if (victim.ending !== "") victim = anyVictim(random);
       const [how = 0] = input;
       ACTS[how & 7]?.(victim);
       if (how & 8) victim.acknowledge();
@@ -74,6 +74,32 @@ export const FUZZ_TARGETS: Readonly<Record<string, () => (input: Uint8Array) => 
 
 /** 128 of the peer's of each kind, and 128 of ours of each kind. */
 const MOST_STREAMS = 4 * 128;
+
+/** Either end, with a peer whose parameters may be as strange as the parser lets them be. */
+function anyVictim(random: SeededRandom): BareVictim {
+  const role = random.chance(0.5) ? "initiator" : "responder";
+  if (random.chance(0.7)) return new BareVictim(random, role);
+  const strange = STRANGE.filter(() => random.chance(0.5));
+  const chosen = strange.map(([name, least, most]) => [name, random.chance(0.5) ? least : most] as const);
+  const peer = { ...DEFAULT_PARAMETERS, ...Object.fromEntries(chosen) };
+  return new BareVictim(random, role, decodeParameters(encodeParameters(peer, random.bytes)));
+}
+
+const LARGEST = 2 ** 53 - 1;
+/** The smallest and the largest value of each parameter. */
+const STRANGE = [
+  ["idleMs", 1, LARGEST],
+  ["maxUdpPayload", 1200, LARGEST],
+  ["maxData", 0, LARGEST],
+  ["maxStreamDataBidiLocal", 0, LARGEST],
+  ["maxStreamDataBidiRemote", 0, LARGEST],
+  ["maxStreamDataUni", 0, LARGEST],
+  ["maxStreamsBidi", 0, 2 ** 50],
+  ["maxStreamsUni", 0, 2 ** 50],
+  ["maxAckDelayMs", 0, 2 ** 14 - 1],
+  ["activeCids", 2, LARGEST],
+  ["maxDatagram", 0, LARGEST],
+] as const;
 
 /** What is held stays within its limits, and is counted right. */
 function audit({ connection, memory, now }: BareVictim): void {

@@ -37,12 +37,15 @@ function answers(world: ChannelWorld, bytes: Uint8Array, from: Address, now = wo
   return all;
 }
 
-/** A new Init of the bonded client, with the dial that understands the Response. */
-function clientInit(world: ChannelWorld): { readonly init: Uint8Array; readonly dial: Dial } {
-  const { crypto, random, clientKey, serverKey, psk } = world;
+/** A new Init of a bonded client, with the dial that understands the Response. */
+function clientInit(
+  world: ChannelWorld,
+  { identity, psk } = { identity: world.clientKey, psk: world.psk },
+): { readonly init: Uint8Array; readonly dial: Dial } {
+  const { crypto, random, serverKey } = world;
   const now = world.clock.now();
   const dial = new Dial({
-    ...{ crypto, random: random.bytes, own: clientKey, peerStatic: serverKey.public, psk, to: [SERVER] },
+    ...{ crypto, random: random.bytes, own: identity, peerStatic: serverKey.public, psk, to: [SERVER] },
     ...{ scid: random.bytes(8), parameters: DEFAULT_PARAMETERS, now },
   });
   return { dial, init: dial.nextDatagram(now)?.bytes ?? new Uint8Array() };
@@ -167,6 +170,30 @@ export function crowdHalfOpen(seed: number): Outcome {
   for (let i = 0; i < 10; i++) answers(world, clientInit(world).init, host(i), world.clock.now() + 1000 * i);
   const { halfOpen } = world.server.endpoint;
   return { succeeded: halfOpen > 2, why: `${halfOpen} half-open connections` };
+}
+
+/** The same with many devices, each of them bonded. */
+export function crowdOfDevices(seed: number): Outcome {
+  const world = new ChannelWorld({ seed });
+  for (let i = 0; i < 20; i++) answers(world, clientInit(world, world.addBond(`device ${i}`)).init, host(i));
+  const { halfOpen } = world.server.endpoint;
+  return { succeeded: halfOpen > 8, why: `${halfOpen} half-open connections` };
+}
+
+/** An Init that was recorded ends the session that its owner has now. */
+export async function replayToReplace(seed: number): Promise<Outcome> {
+  const world = new ChannelWorld({ seed, endpoint: { keepAlive: true } });
+  let init = new Uint8Array();
+  world.network.tap = (bytes, from) => {
+    if (from.host === CLIENT.host && (bytes[0] ?? 0) >> 6 === 3) init = bytes.slice();
+    return [bytes];
+  };
+  const { server } = await world.connected();
+  // Longer than the cache knows it.
+  await wait(world, 11_000);
+  world.network.inject(init, EVE, SERVER);
+  await wait(world, 100);
+  return { succeeded: server.closeInfo !== undefined, why: server.closeInfo?.error?.code ?? "it lives" };
 }
 
 /** How much Diffie-Hellman the server does for these Inits, at one moment. */

@@ -122,6 +122,57 @@ export function rekeyWithoutBond(seed: number): Outcome {
   return exchange(end("initiator", client, server.public, psk), end("responder", server, client.public, bond));
 }
 
+/**
+ * How often an end renews its keys with a peer that has all the time of the world, while its own clock shows `now`:
+ * each time costs it five Diffie-Hellmans.
+ */
+export function renewals(seed: number, honestRole: "initiator" | "responder", times: readonly number[]): number {
+  const { end, client, server, psk } = rekeying(seed, true);
+  const initiator = end("initiator", client, server.public, psk);
+  const responder = end("responder", server, client.public, psk);
+  const [honest, hostile] = honestRole === "initiator" ? [initiator, responder] : [responder, initiator];
+  let peerNow = 0;
+  let done = 0;
+  const pass = (): void => {
+    for (let part = initiator.takeCrypto(); part; part = initiator.takeCrypto()) responder.onCrypto(part);
+    for (let part = responder.takeCrypto(); part; part = responder.takeCrypto()) {
+      initiator.onCrypto(part);
+      done++;
+    }
+  };
+  for (const now of times) {
+    peerNow += 2000;
+    hostile.tick(peerNow);
+    honest.tick(now);
+    const before = done;
+    if (honestRole === "initiator") honest.onRekeyRequest(done + 1);
+    else hostile.request();
+    pass();
+    if (done === before) continue;
+    for (const [rekey, at] of [
+      [responder, responder === honest ? now : peerNow],
+      [initiator, initiator === honest ? now : peerNow],
+    ] as const) {
+      rekey.onPacketOpened(done, 44, at, 0);
+      rekey.tick(at);
+    }
+  }
+  return done;
+}
+
+/** Asks for fresh keys again and again, because they cost the other end more than the asking. */
+export function renewOnAndOn(seed: number): Outcome {
+  const moment = Array<number>(60).fill(0);
+  const done = renewals(seed, "responder", moment);
+  return { succeeded: done > 16, why: `${done} renewals at once` };
+}
+
+export function requestOnAndOn(seed: number): Outcome {
+  const moment = Array<number>(60).fill(0);
+  const done = renewals(seed, "initiator", moment);
+  return { succeeded: done > 16, why: `${done} renewals at once` };
+}
+
 /** Whoever suppresses the renewal of keys has the old ones used on and on. */
 export async function suppressRekey(seed: number): Promise<Outcome> {
   const rekeyLimits = { ...REKEY_LIMITS, hardPackets: 60 };
