@@ -7,6 +7,7 @@ import type { Peer, Work } from "./peer.js";
 const PEERS: Readonly<Record<string, () => Promise<Peer>>> = {
   handfast: async () => (await import("./handfastPeer.js")).handfastPeer,
   tls: async () => (await import("./tlsPeer.js")).tlsPeer,
+  tcp: async () => (await import("./tcpPeer.js")).tcpPeer,
   dgram: async () => (await import("./dgramPeer.js")).dgramPeer,
   udx: async () => (await import("./udxPeer.js")).udxPeer,
 };

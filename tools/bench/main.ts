@@ -5,6 +5,7 @@ import { nobleCrypto } from "#crypto/noble.js";
 import type { Figure } from "./figures.js";
 import { measureGrowth } from "./growth.js";
 import { openLab, whyNoLab } from "./lab/lab.js";
+import { openTunnel } from "./lab/wireGuard.js";
 import { measureOwnWork } from "./ownWork.js";
 import { LOOPBACK, type Place, runPair } from "./pair.js";
 import { measurePairingCpu } from "./pairingCpu.js";
@@ -43,7 +44,8 @@ if (obstacle) console.error(`\nThe emulated links are left out: ${obstacle}.`);
 else
   for (const table of labTables(options.quick).filter(isWanted)) {
     await using lab = await openLab(table.link ?? {}, table.mtu);
-    await measure(table, lab.place);
+    await using tunnel = table.rows.some((row) => row.tunnel) ? await openTunnel(lab.place) : undefined;
+    await measure(table, lab.place, tunnel?.place);
   }
 
 function isWanted({ title, rows }: Table): boolean {
@@ -90,15 +92,17 @@ async function growth(): Promise<void> {
 }
 
 /** Rounds go through all rows in turn, so that a busy moment hits every row alike. */
-async function measure(wanted: Table, place: Place): Promise<void> {
+async function measure(wanted: Table, place: Place, tunnel: Place = place): Promise<void> {
   const { only, mib } = options;
   const table = mib ? { ...wanted, work: { ...wanted.work, bytes: Number(mib) * 2 ** 20 } } : wanted;
   const rows = table.rows.filter(({ name }) => !only || table.title.includes(only) || name.includes(only));
   if (rows.length === 0) return;
   const figures = new Map<string, Figure[]>(rows.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round++)
-    for (const { name, peer, settings } of rows)
-      figures.get(name)?.push(await runPair(peer, { ...table.work, settings }, place));
+    for (const row of rows)
+      figures
+        .get(row.name)
+        ?.push(await runPair(row.peer, { ...table.work, settings: row.settings }, row.tunnel ? tunnel : place));
   const lines = summarise({ ...table, rows }, figures);
   console.log(options.json ? JSON.stringify({ title: table.title, lines }) : print(table, lines));
 }

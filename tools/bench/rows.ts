@@ -1,5 +1,6 @@
 import { selfSigned } from "./certificate.js";
 import type { LinkSettings } from "./lab/lab.js";
+import { wireGuardInstalled } from "./lab/wireGuard.js";
 import type { Work } from "./peer.js";
 import { udxInstalled } from "./udxPeer.js";
 
@@ -8,6 +9,8 @@ export interface Row {
   readonly name: string;
   readonly peer: string;
   readonly settings: Work["settings"];
+  /** Through WireGuard. */
+  readonly tunnel?: boolean;
 }
 
 export interface Table {
@@ -25,6 +28,7 @@ const MIB = 1024 * 1024;
 const TLS = "Node TLS 1.3 over TCP";
 const PUMP = "bare dgram + AEAD";
 const UDX = "udx + secret stream";
+const WIREGUARD = "TCP through wireguard-go";
 /** Left out where the packages are not installed: see main.ts. */
 const udx: readonly Row[] = udxInstalled() ? [{ name: UDX, peer: "udx", settings: {} }] : [];
 
@@ -73,14 +77,17 @@ export function labTables(quick: boolean): readonly Table[] {
   };
   const bulk = (mib: number): Table["work"] => ({ kind: "bulk", bytes: (quick ? mib / 4 : mib) * MIB, times: 0 });
   const against = [TLS, ...udx.map(({ name }) => name)];
+  const wireGuard: readonly Row[] = wireGuardInstalled()
+    ? [{ name: WIREGUARD, peer: "tcp", settings: {}, tunnel: true }]
+    : [];
   const pump = (size: number): Row => ({ name: `${PUMP}, ${size} bytes`, peer: "dgram", settings: { size, aead: 1 } });
   return [
     {
       title: "Ethernet, unimpaired",
       work: bulk(256),
       link: {},
-      against: [TLS, `${PUMP}, 1472 bytes`, ...udx.map(({ name }) => name)],
-      rows: [tls, ...udx, pump(1472), handfast, cubic],
+      against: [TLS, `${PUMP}, 1472 bytes`, ...udx.map(({ name }) => name), ...wireGuard.map(({ name }) => name)],
+      rows: [tls, ...udx, ...wireGuard, pump(1472), handfast, cubic],
     },
     {
       title: "Jumbo frames, unimpaired",
