@@ -1,20 +1,20 @@
 import { once } from "node:events";
 import process from "node:process";
 import { makeRoomForDatagrams } from "#transport/datagramHeap.node.js";
-import { dgramPeer } from "./dgramPeer.js";
-import { handfastPeer } from "./handfastPeer.js";
 import type { Peer, Work } from "./peer.js";
-import { tcpPeer } from "./tcpPeer.js";
-import { tlsPeer } from "./tlsPeer.js";
-import { udxPeer } from "./udxPeer.js";
 
-const PEERS: Readonly<Record<string, Peer>> = {
-  ...{ handfast: handfastPeer, tls: tlsPeer, tcp: tcpPeer, dgram: dgramPeer, udx: udxPeer },
+/** Only the one that is measured is loaded: the others' code is no part of its memory. */
+const PEERS: Readonly<Record<string, () => Promise<Peer>>> = {
+  handfast: async () => (await import("./handfastPeer.js")).handfastPeer,
+  tls: async () => (await import("./tlsPeer.js")).tlsPeer,
+  tcp: async () => (await import("./tcpPeer.js")).tcpPeer,
+  dgram: async () => (await import("./dgramPeer.js")).dgramPeer,
+  udx: async () => (await import("./udxPeer.js")).udxPeer,
 };
 
 /** One process of a pair: `server <peer>` says its port, then its cost when asked; `client <peer>` says what it measured. */
 const [side, name = "", text = "{}"] = process.argv.slice(2);
-const peer = PEERS[name];
+const peer = await PEERS[name]?.();
 // As the command line does; for every peer alike.
 makeRoomForDatagrams();
 if (!peer) throw new Error(`no such peer: ${name}`);

@@ -47,9 +47,9 @@ class Crowd {
   }
 }
 
-/** Eight bonded devices send all that their credit allows, to an application that does not read. */
+/** Six bonded devices send all that their credit allows, to an application that does not read. */
 export function usingAllCredit(seed: number): Outcome {
-  const crowd = new Crowd(seed, 8);
+  const crowd = new Crowd(seed, 6);
   return crowd.growth(() => crowd.fill());
 }
 
@@ -72,7 +72,7 @@ export function emptyDatagrams(seed: number): Outcome {
   const crowd = new Crowd(seed, 1);
   const some = Array.from({ length: 5000 }, () => frame(FRAME.DATAGRAM_WITH_LENGTH, [0]));
   return crowd.growth(() => {
-    for (let i = 0; i < 100; i++) crowd.attackers[0]?.send(...some);
+    for (let i = 0; i < 40; i++) crowd.attackers[0]?.send(...some);
   });
 }
 
