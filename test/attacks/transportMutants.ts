@@ -176,7 +176,7 @@ export const peerTwins: readonly TransportTwin[] = [
     id: "no-skipped-numbers",
     without: "the numbers that were left out",
     story: ["hostilePeer", "ackBlindly"],
-    edits: [recovery("this.#skipped.some(", "[].some(")],
+    edits: [recovery("coversAny(ranges, this.#skipped)", "false")],
   },
   {
     id: "acks-of-the-future",
