@@ -4,5 +4,6 @@ export { NodeSession, type Peer } from "#device/nodeSession.node.js";
 export type { OpenOptions } from "#device/open.node.js";
 export { makeRoomForDatagrams } from "#transport/datagramHeap.node.js";
 export { StreamDuplex } from "#transport/duplex.node.js";
+export { LogUnwritableError } from "#transport/logUnwritable.node.js";
 export { PortUnavailableError } from "#transport/udp.node.js";
 export * from "./index.js";

@@ -1,31 +1,73 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { accessSync, closeSync, constants, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { toHex } from "#kernel/bytes.js";
+import { LogUnwritableError } from "./logUnwritable.node.js";
 import { Qlog, type QlogOptions } from "./qlog.js";
 
 const FLUSH_BYTES = 64 * 1024;
 
-/** Writes each connection into a `.sqlog` file of its own below `folder`. Records are buffered, 64 KiB at a time. */
-export function qlogInto(folder: string): (connection: Omit<QlogOptions, "write" | "wall">) => Qlog {
+/**
+ * Writes each connection into a `.sqlog` file of its own below `folder`, which is made if need be. Records are buffered, 64 KiB at
+ * a time. Throws LogUnwritableError; what cannot be written later ends the trace, never the connection.
+ */
+export function qlogInto(folder: string): (connection: Omit<QlogOptions, "write" | "wall">) => Qlog | undefined {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    throw new LogUnwritableError(folder, error);
+  }
   return (connection) => {
-    const path = join(folder, `${toHex(connection.cid)}_${connection.role}.sqlog`);
-    const file = openSync(path, "w", 0o600);
-    let buffered = "";
-    const flush = (): void => {
-      writeSync(file, buffered);
-      buffered = "";
-    };
-    const write = (record: string): void => {
-      buffered += record;
-      if (buffered.length >= FLUSH_BYTES) flush();
-    };
-    const log = new Qlog({ ...connection, wall: Date.now(), write });
+    const trace = Trace.open(join(folder, `${toHex(connection.cid)}_${connection.role}.sqlog`));
+    if (!trace) return undefined;
+    const log = new Qlog({ ...connection, wall: Date.now(), write: (record) => trace.write(record) });
     const { closed } = log;
     log.closed = (info) => {
       closed.call(log, info);
-      flush();
-      closeSync(file);
+      trace.close();
     };
     return log;
   };
+}
+
+/** One file, until it is closed or the disk is full. */
+class Trace {
+  #file: number | undefined;
+  #buffered = "";
+
+  static open(path: string): Trace | undefined {
+    try {
+      return new Trace(openSync(path, "w", 0o600));
+    } catch {
+      return undefined;
+    }
+  }
+
+  private constructor(file: number) {
+    this.#file = file;
+  }
+
+  write(record: string): void {
+    if (this.#file === undefined) return;
+    this.#buffered += record;
+    if (this.#buffered.length >= FLUSH_BYTES) this.#flush();
+  }
+
+  close(): void {
+    this.#flush();
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  #flush(): void {
+    const text = this.#buffered;
+    this.#buffered = "";
+    if (this.#file === undefined) return;
+    try {
+      writeSync(this.#file, text);
+    } catch {
+      closeSync(this.#file);
+      this.#file = undefined;
+    }
+  }
 }

@@ -3,6 +3,7 @@ import { defaultDeviceName } from "#device/deviceName.node.js";
 import type { OpenOptions } from "#device/open.node.js";
 import { Answers } from "./answers.node.js";
 import { UsageError } from "./exitCodes.js";
+import { inside } from "./inside.node.js";
 import { Screen } from "./screen.node.js";
 import { closeEmptyState, statePath } from "./statePath.node.js";
 
@@ -42,6 +43,7 @@ export function deviceOptions({ options, state }: Context): OpenOptions {
     ...(port !== undefined && { port }),
     ...(options.interface && { interfaces: existing(options.interface) }),
     ...(crypto && { crypto }),
+    ...inside(),
     ...(rekey !== undefined && { rekeyLimits: rekeyEvery(rekey) }),
   };
 }

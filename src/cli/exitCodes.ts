@@ -24,6 +24,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   FOLDER_MISSING: EXIT.usage,
   FOLDER_NOT_A_DIRECTORY: EXIT.usage,
   FOLDER_UNREADABLE: EXIT.usage,
+  LOG_UNWRITABLE: EXIT.usage,
   MODES_DO_NOT_FIT: EXIT.usage,
   OTHER_METHOD: EXIT.usage,
   OTHER_APPLICATION: EXIT.usage,

@@ -11,7 +11,7 @@ import type { KnownPeer } from "#transport/acceptor.js";
 import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
-import type { EndpointDrops, EndpointEvent } from "#transport/endpointTypes.js";
+import type { EndpointDrops, EndpointEvent, EndpointOptions } from "#transport/endpointTypes.js";
 import type { RekeyLimits } from "#transport/rekeyLimits.js";
 import { Session } from "#transport/session.js";
 import { SessionClosedError } from "#transport/sessionErrors.js";
@@ -35,6 +35,9 @@ export interface DevicePorts {
   readonly rekeyLimits?: RekeyLimits;
   /** Bytes that all sessions together may hold. */
   readonly memoryLimit?: number | undefined;
+  /** For looking inside: transport/PROTOCOL.md §13. */
+  readonly log?: EndpointOptions["log"];
+  readonly keyLog?: EndpointOptions["keyLog"];
   /** Tells `listener`, and then calls `after`, when this machine has slept or is on another network. Returns how to stop. */
   readonly watchHost?: (listener: Pick<Endpoint, "networkChanged" | "resume">, after: () => void) => () => void;
 }
@@ -92,6 +95,8 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
       lookup: (staticPublic) => this.#lookup(staticPublic),
       ...(ports.maxDatagram && { maxDatagram: ports.maxDatagram }),
       ...(ports.rekeyLimits && { rekeyLimits: ports.rekeyLimits }),
+      ...(ports.log && { log: ports.log }),
+      ...(ports.keyLog && { keyLog: ports.keyLog }),
     });
     this.#pump = new Pump(this.#endpoint, socket, clock, () => this.#progress());
     this.port.attach("transport", this.#pump);

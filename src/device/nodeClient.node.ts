@@ -77,7 +77,7 @@ export class NodeClient implements AsyncDisposable {
   }
 }
 
-/** Opens a client device. Throws StateError, PortUnavailableError, HandfastError BAD_NAME. */
+/** Opens a client device. Throws StateError, PortUnavailableError, LogUnwritableError, HandfastError BAD_NAME. */
 export async function createClient(options: OpenOptions): Promise<NodeClient> {
   return new NodeClient(await open(options));
 }

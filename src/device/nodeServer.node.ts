@@ -88,7 +88,7 @@ export class NodeServer extends Emitter<NodeServerEvents> implements AsyncDispos
   }
 }
 
-/** Opens a PC: announces it, accepts bonded devices. Throws StateError, PortUnavailableError, HandfastError BAD_NAME. */
+/** Opens a PC: announces it, accepts bonded devices. Throws StateError, PortUnavailableError, LogUnwritableError, HandfastError BAD_NAME. */
 export async function createServer(options: OpenOptions): Promise<NodeServer> {
   return new NodeServer(await open(options));
 }

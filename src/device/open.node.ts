@@ -10,7 +10,9 @@ import { HandfastError } from "#kernel/errors.js";
 import { isDeviceName } from "#pairing/deviceName.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
 import { watchHost } from "#transport/hostWatch.node.js";
+import { keyLogInto } from "#transport/keyLog.node.js";
 import { localMaxDatagram } from "#transport/localMtu.node.js";
+import { qlogInto } from "#transport/qlog.node.js";
 import { REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
 import { bindUdp } from "#transport/udp.node.js";
 import type { DevicePorts } from "./channel.js";
@@ -42,9 +44,13 @@ export interface OpenOptions {
   readonly memoryLimit?: number;
   /** Instead of the usual limits of one epoch. */
   readonly rekeyLimits?: Partial<RekeyLimits>;
+  /** Writes a qlog trace (`.sqlog`) of every connection into this folder: numbers and lengths, never contents or keys. */
+  readonly qlogDir?: string;
+  /** Appends the secrets of every connection to this file, and says so in a warning of the process: whoever reads it reads everything. */
+  readonly keyLogFile?: string;
 }
 
-/** Opens a PC: announces it, accepts bonded devices. Throws StateError, PortUnavailableError, HandfastError BAD_NAME. */
+/** Opens a PC: announces it, accepts bonded devices. Throws StateError, PortUnavailableError, LogUnwritableError, HandfastError BAD_NAME. */
 export async function createServer(options: OpenOptions): Promise<Server> {
   return await open(options, options.port ?? DEFAULT_PORT, (ports, server) => new Server(ports, server));
 }
@@ -66,6 +72,7 @@ async function open<Device>(
       "A device name is one visible line of 1 to 64 bytes. Choose another with --name.",
     );
   const crypto: Crypto = BACK_ENDS[options.crypto ?? "fastest"];
+  const logs = openLogs(options);
   const store = await openStore(options.store);
   try {
     const host = interfaces?.every((each) => each.startsWith("lo")) ? "127.0.0.1" : "0.0.0.0";
@@ -78,6 +85,7 @@ async function open<Device>(
         maxDatagram: localMaxDatagram,
         watchHost,
         memoryLimit: options.memoryLimit,
+        ...logs,
         ...(rekeyLimits && { rekeyLimits: { ...REKEY_LIMITS, ...rekeyLimits } }),
       },
       { name, platform: platform(), service: options.service ?? "handfast" },
@@ -86,6 +94,14 @@ async function open<Device>(
     await store.close();
     throw error;
   }
+}
+
+function openLogs({ qlogDir, keyLogFile }: OpenOptions): Pick<DevicePorts, "log" | "keyLog"> {
+  const warn = (message: string): void => process.emitWarning(message, { code: "HANDFAST_KEYLOG" });
+  return {
+    ...(qlogDir !== undefined && { log: qlogInto(qlogDir) }),
+    ...(keyLogFile !== undefined && { keyLog: keyLogInto(keyLogFile, warn) }),
+  };
 }
 
 async function openStore(store: string | BondStore): Promise<BondStore> {
