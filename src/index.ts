@@ -16,6 +16,7 @@ export { HandfastError } from "#kernel/errors.js";
 export type { Address, ByteStream, Clock, DatagramSocket, RandomSource } from "#kernel/ports.js";
 export { type PairingCode, PairingError } from "#pairing/reasons.js";
 export type { CloseInfo } from "#transport/closing.js";
+export type { ConnectionStats } from "#transport/connectionStats.js";
 export { NotReachableError, PeerForgotUsError } from "#transport/dial.js";
 export type { MemoryStats } from "#transport/endpointMemory.js";
 export type { Session } from "#transport/session.js";

@@ -1,4 +1,4 @@
-import { Duplex } from "node:stream";
+import { Duplex, type DuplexOptions } from "node:stream";
 import type { Address, ByteStream } from "#kernel/ports.js";
 
 /**
@@ -11,7 +11,7 @@ export class StreamDuplex extends Duplex {
   readonly remotePort: number | undefined;
 
   constructor(stream: ByteStream, peer?: Address) {
-    super({ allowHalfOpen: true });
+    super(sidesOf(stream));
     this.#stream = stream;
     this.remoteAddress = peer?.host;
     this.remotePort = peer?.port;
@@ -34,7 +34,8 @@ export class StreamDuplex extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (error || !this.writableFinished || !this.readableEnded) this.#stream.reset();
+    const { sends = true, receives = true } = this.#stream;
+    if (error || (sends && !this.writableFinished) || (receives && !this.readableEnded)) this.#stream.reset();
     callback(error);
   }
 
@@ -57,4 +58,12 @@ export class StreamDuplex extends Duplex {
   unref(): this {
     return this;
   }
+}
+
+/** Node takes `readable` and `writable`; its types do not know of them. */
+function sidesOf({
+  sends = true,
+  receives = true,
+}: ByteStream): DuplexOptions & { readable: boolean; writable: boolean } {
+  return { allowHalfOpen: true, readable: receives, writable: sends };
 }

@@ -1,7 +1,8 @@
 import type { Address } from "#kernel/ports.js";
 import type { CloseInfo } from "#transport/closing.js";
+import type { ConnectionStats } from "#transport/connectionStats.js";
 import { StreamDuplex } from "#transport/duplex.node.js";
-import type { Session, SessionEvents } from "#transport/session.js";
+import type { OpenStreamOptions, Session, SessionEvents } from "#transport/session.js";
 import type { PeerSession } from "./channel.js";
 
 /** The device at the other end, as its bond names it. */
@@ -15,31 +16,32 @@ export interface Peer {
 /** A session as Node programs like it: its streams are Duplex streams. Both ends have proved who they are. */
 export class NodeSession implements AsyncDisposable {
   readonly peer: Peer;
-  readonly #session: Session;
+  /** The same session, whose streams have their other faces: promises, callbacks, web streams. Take incoming streams from one of the two. */
+  readonly session: Session;
 
   constructor({ session, bond, device }: PeerSession) {
     this.peer = { id: device, name: bond.name, platform: bond.platform };
-    this.#session = session;
+    this.session = session;
   }
 
   /** Where the peer is now. */
   get path(): Address {
-    return this.#session.path;
+    return this.session.path;
   }
 
   /** Resolves, never rejects, when the session is over. */
   get closed(): Promise<CloseInfo> {
-    return this.#session.closed;
+    return this.session.closed;
   }
 
-  /** A new stream; waits while the peer allows no more. `priority`: 0 (urgent) to 7. */
-  async openStream(options: { readonly priority?: number; readonly signal?: AbortSignal } = {}): Promise<StreamDuplex> {
-    return new StreamDuplex(await this.#session.openStream(options), this.path);
+  /** A new stream; waits while the peer allows no more. `priority`: 0 (urgent) to 7. `unidirectional`: only we write. */
+  async openStream(options: OpenStreamOptions = {}): Promise<StreamDuplex> {
+    return new StreamDuplex(await this.session.openStream(options), this.path);
   }
 
   /** Streams that the peer opens, in order. Ends with the session. */
   async *incomingStreams(): AsyncGenerator<StreamDuplex> {
-    for await (const stream of this.#session.incomingStreams()) yield new StreamDuplex(stream, this.path);
+    for await (const stream of this.session.incomingStreams()) yield new StreamDuplex(stream, this.path);
   }
 
   /**
@@ -47,41 +49,46 @@ export class NodeSession implements AsyncDisposable {
    * `expires`: milliseconds after which it is thrown away if it has not left.
    */
   sendDatagram(bytes: Uint8Array, options: { readonly expires?: number } = {}): boolean {
-    return this.#session.sendDatagram(bytes, options);
+    return this.session.sendDatagram(bytes, options);
   }
 
   get maxDatagramSize(): number {
-    return this.#session.maxDatagramSize;
+    return this.session.maxDatagramSize;
   }
 
   /** Datagrams from the peer. Ends with the session. */
   datagrams(): AsyncIterable<Uint8Array> {
-    return this.#session.datagrams();
+    return this.session.datagrams();
+  }
+
+  /** Round trips, window, losses, packets, what flow control cost, the epoch: names and units in ConnectionStats. */
+  stats(): ConnectionStats {
+    return this.session.stats();
   }
 
   /** Fresh keys now; resolves when both ends use them. */
   rekey(): Promise<{ readonly epoch: number }> {
-    return this.#session.rekey();
+    return this.session.rekey();
   }
 
   /** `length` bytes that only the two ends know, bound to `label`. */
   exportKey(label: string, length: number): Uint8Array {
-    return this.#session.exportKey(label, length);
+    return this.session.exportKey(label, length);
   }
 
   on<Name extends keyof SessionEvents>(name: Name, listener: (...values: SessionEvents[Name]) => unknown): this {
-    this.#session.on(name, listener);
+    this.session.on(name, listener);
     return this;
   }
 
   off<Name extends keyof SessionEvents>(name: Name, listener: (...values: SessionEvents[Name]) => unknown): this {
-    this.#session.off(name, listener);
+    this.session.off(name, listener);
     return this;
   }
 
   /** Sends what was written (for two seconds at most), then says goodbye. */
   close(options: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
-    return this.#session.close(options);
+    return this.session.close(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

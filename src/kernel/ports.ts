@@ -55,6 +55,9 @@ export interface Machine {
 
 /** A reliable, ordered, two-way byte stream: what sync, tunnels and applications talk over. */
 export interface ByteStream {
+  /** False: this end only reads, or only writes. */
+  readonly sends?: boolean;
+  readonly receives?: boolean;
   /** Resolves when the bytes are taken and the send buffer has room again. The bytes must not be changed afterwards. */
   write(bytes: Uint8Array): Promise<void>;
   /** The next bytes, at least one, or undefined after the peer's end. Rejects when the stream was reset or the session died. */

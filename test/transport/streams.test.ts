@@ -37,6 +37,23 @@ test("a one-way stream is sent on by one end and read by the other, and nothing 
   await assert.rejects(theirs.write(bytesOf("x")), { code: "STREAM_ENDED" });
 });
 
+test("a one-way stream as a Duplex only writes here and only reads there, and ends without a reset", async () => {
+  const { world, stream } = await pair();
+  const { ours, theirs } = await stream({ unidirectional: true });
+  const [writer, reader] = [new StreamDuplex(ours), new StreamDuplex(theirs)];
+  assert.deepEqual([writer.readable, writer.writable, reader.readable, reader.writable], [false, true, true, false]);
+  writer.end(" there");
+  const chunks: Buffer[] = [];
+  await world.until(
+    (async () => {
+      for await (const chunk of reader) chunks.push(chunk as Buffer);
+    })(),
+  );
+  assert.equal(Buffer.concat(chunks).toString(), "hello there");
+  assert.ok(writer.destroyed || writer.writableFinished);
+  assert.equal(writer.errored ?? reader.errored, null);
+});
+
 test("a reset tells the reader the code, a stop tells the writer", async () => {
   const { world, stream } = await pair();
   const one = await stream();
