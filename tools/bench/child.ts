@@ -12,7 +12,10 @@ const PEERS: Readonly<Record<string, () => Promise<Peer>>> = {
   udx: async () => (await import("./udxPeer.js")).udxPeer,
 };
 
-/** One process of a pair: `server <peer>` says its port, then its cost when asked; `client <peer>` says what it measured. */
+/**
+ * One process of a pair: `server <peer>` says its port, then its cost when asked; `client <peer>` says what it measured.
+ * The server of endless work says how many bytes have come, as often as it is asked.
+ */
 const [side, name = "", text = "{}"] = process.argv.slice(2);
 const peer = await PEERS[name]?.();
 // As the command line does; for every peer alike.
@@ -20,8 +23,13 @@ makeRoomForDatagrams();
 if (!peer) throw new Error(`no such peer: ${name}`);
 const work = JSON.parse(text) as Work;
 if (side === "server") {
-  say({ port: await peer.serve(work) });
+  let received = 0;
+  const count = (bytes: number): void => {
+    received += bytes;
+  };
+  say({ port: await peer.serve(work, count) });
   const before = process.cpuUsage();
+  if (work.kind === "endless") for await (const _ of process.stdin) say({ received });
   await once(process.stdin, "data");
   say(cost(before));
 } else {

@@ -5,31 +5,34 @@ import type { Session } from "#transport/session.js";
 import type { SessionStream } from "#transport/sessionStream.js";
 import { median } from "./figures.js";
 import { Host, SERVER } from "./host.js";
-import { type Measured, PAUSE_MS, type Peer, pieces, RANDOM_BYTES, type Work } from "./peer.js";
+import { bytesOf, type Measured, PAUSE_MS, type Peer, pieces, RANDOM_BYTES, type Work } from "./peer.js";
 
 /** The channel on real sockets, between two devices whose bond is fixed: `datagram` (bytes), `crypto` ("node", "noble"). */
 export const handfastPeer: Peer = {
-  async serve(work) {
+  async serve(work, received) {
     const host = await Host.open(work, SERVER, work.host, work.port);
-    host.onSession = (session) => void serveSession(session, work).catch(() => {});
+    host.onSession = (session) => void serveSession(session, work, received).catch(() => {});
     return host.port;
   },
   async run(work) {
-    return work.kind === "bulk" ? await bulk(work) : await echo(work);
+    return work.kind === "echo" ? await echo(work) : await bulk(work);
   },
 };
 
-async function serveSession(session: Session, work: Work): Promise<void> {
-  for await (const stream of session.incomingStreams()) void serveStream(stream, work).catch(() => {});
+type Received = (bytes: number) => void;
+
+async function serveSession(session: Session, work: Work, received: Received): Promise<void> {
+  for await (const stream of session.incomingStreams()) void serveStream(stream, work, received).catch(() => {});
 }
 
-async function serveStream(stream: SessionStream, work: Work): Promise<void> {
-  let received = 0;
+async function serveStream(stream: SessionStream, work: Work, received: Received): Promise<void> {
+  let all = 0;
   for (let bytes = await stream.read(); bytes; bytes = await stream.read()) {
-    received += bytes.length;
+    all += bytes.length;
+    received(bytes.length);
     if (work.kind === "echo") await stream.write(bytes);
   }
-  if (work.kind === "bulk" && received === work.bytes) await stream.write(Uint8Array.of(1));
+  if (work.kind === "bulk" && all === work.bytes) await stream.write(Uint8Array.of(1));
   await stream.end();
 }
 
@@ -40,7 +43,7 @@ async function bulk(work: Work): Promise<Measured> {
   const session = await host.connect(work);
   const stream = await session.openStream();
   const connectMs = performance.now() - began;
-  for (const piece of pieces(random, work.bytes)) await stream.write(piece);
+  for (const piece of pieces(random, bytesOf(work))) await stream.write(piece);
   await stream.end();
   const answer = await stream.read();
   const seconds = (performance.now() - began) / 1000;

@@ -46,7 +46,8 @@ export async function runPair(
   }
 }
 
-class Side {
+/** One of the two processes. */
+export class Side {
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
   readonly #timer: NodeJS.Timeout;

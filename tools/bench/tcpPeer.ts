@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { median } from "./figures.js";
-import { type Measured, PAUSE_MS, type Peer, pieces, RANDOM_BYTES, type Work } from "./peer.js";
+import { bytesOf, type Measured, PAUSE_MS, type Peer, pieces, RANDOM_BYTES, type Work } from "./peer.js";
 
 /** What differs between TCP and what runs over it. */
 export interface Dialect {
@@ -25,9 +25,10 @@ export const tcpPeer: Peer = overTcp({
 
 export function overTcp(dialect: Dialect): Peer {
   return {
-    async serve(work) {
+    async serve(work, received) {
       const server = dialect.listen(work, (socket) => {
         socket.on("error", () => {});
+        socket.on("data", (bytes) => received(bytes.length));
         if (work.kind === "echo") socket.on("data", (bytes) => socket.write(bytes));
         else answerAtTheEnd(socket, work.bytes);
       });
@@ -36,7 +37,7 @@ export function overTcp(dialect: Dialect): Peer {
       const address = server.address();
       return typeof address === "object" && address ? address.port : work.port;
     },
-    run: (work) => (work.kind === "bulk" ? bulk(work, dialect) : echo(work, dialect)),
+    run: (work) => (work.kind === "echo" ? echo(work, dialect) : bulk(work, dialect)),
   };
 }
 
@@ -54,7 +55,7 @@ async function bulk(work: Work, { open }: Dialect): Promise<Measured> {
   const socket = await open(work);
   const connectMs = performance.now() - began;
   const answer = once(socket, "data");
-  for (const piece of pieces(random, work.bytes)) if (!socket.write(piece)) await once(socket, "drain");
+  for (const piece of pieces(random, bytesOf(work))) if (!socket.write(piece)) await once(socket, "drain");
   await answer;
   const seconds = (performance.now() - began) / 1000;
   socket.destroy();
