@@ -1,18 +1,18 @@
 import type { Instant } from "#kernel/ports.js";
 import { type AckReport, type CongestionController, initialWindow } from "./congestion.js";
+import { FullPipe } from "./fullPipe.js";
 import { windowRate } from "./pacer.js";
-import { PathModel } from "./pathModel.js";
+import { PathModel, tooMany } from "./pathModel.js";
 import type { RttEstimator } from "./rtt.js";
 import type { SentPacket } from "./sentPacket.js";
 
 const BETA = 0.7;
+const OVERFLOW_BETA = 0.85;
 /** Left free for others while cruising below a known limit. */
 const HEADROOM = 0.85;
 const PACING_MARGIN = 0.99;
 /** Timers fire a millisecond late and ACKs wait for one: so much may be out beyond the path's own round trip. */
 const TIMER_MS = 2;
-const FULL_PIPE_GROWTH = 1.25;
-const FULL_PIPE_ROUNDS = 3;
 const STARTUP_LOSSES = 6;
 /** Less of the window than this in flight: not the path was slow, but we were (a cold or busy program). */
 const WINDOW_USED = 0.7;
@@ -22,8 +22,13 @@ const NO_QUEUE = 1.25;
 const PROBE_RTT_MS = 200;
 const PROBE_WAIT_MS = 2000;
 const PROBE_WAIT_SPREAD_MS = 1000;
+/** Times so long when the probe overflowed the queue: a CUBIC flow beside us takes seconds to come back from that. */
+const AFTER_OVERFLOW = 2;
+const FEW_LOSSES = 3;
+/** Startup that lost nothing may have ended by bad luck, so the first probe comes soon; each later one after twice as many rounds. */
+const FIRST_PROBE_ROUNDS = 4;
 /** A Reno flow beside us would be back after so many rounds. */
-const MAX_PROBE_ROUNDS = 32;
+const MAX_PROBE_ROUNDS = 62;
 const MIN_WINDOW_PACKETS = 4;
 
 type State = "startup" | "drain" | "down" | "cruise" | "refill" | "up" | "probeRtt";
@@ -57,9 +62,7 @@ export class Bbr implements CongestionController {
   readonly #model = new PathModel();
   #state: State = "startup";
   #pacing = 0;
-  /** Fastest rate when growth was last seen, and rounds since. */
-  #fullRate = 0;
-  #fullRounds = 0;
+  readonly #pipe = new FullPipe();
   #pipeFilled = false;
   /** In flight at most, learned from the overload before last; infinite: unknown. */
   #ceiling = Number.POSITIVE_INFINITY;
@@ -67,10 +70,12 @@ export class Bbr implements CongestionController {
   #shortCeiling = Number.POSITIVE_INFINITY;
   #shortRate = Number.POSITIVE_INFINITY;
   #before: Limits | undefined;
+  /** Losses of packets that left before are the work of a probe, and have been judged with it. */
+  #judgeFrom: Instant = Number.NEGATIVE_INFINITY;
   #cycleStart: Instant = 0;
   #probeAfterMs = 0;
+  #probeAfterRounds = FIRST_PROBE_ROUNDS;
   #stateRound = 0;
-  #stateStart: Instant = 0;
   #ceilingGrowth = 1;
   #rateBeforeProbe = 0;
   #probeRtt: { until: Instant | undefined; lowest: number; back: State } | undefined;
@@ -101,9 +106,9 @@ export class Bbr implements CongestionController {
   onSent(): void {}
 
   onLost(lost: readonly SentPacket[]): void {
-    let bytes = 0;
-    for (const packet of lost) bytes += packet.size;
-    this.#model.onLost(bytes, lost.length);
+    let judged = 0;
+    for (const { sentAt } of lost) if (sentAt >= this.#judgeFrom) judged++;
+    this.#model.onLost(judged);
   }
 
   onAck(report: AckReport): void {
@@ -136,6 +141,11 @@ export class Bbr implements CongestionController {
     return MIN_WINDOW_PACKETS * this.#maxDatagram;
   }
 
+  /** Half of what the path holds, and nothing for bursts: the queue must empty. */
+  get #probeRttWindow(): number {
+    return Math.max(this.rate * GAINS.probeRtt.window * this.#model.minRttMs, this.#minimum);
+  }
+
   /** Bytes that fill the path `gain` times, and what timers and aggregation add. */
   #inFlight(gain: number): number {
     const { minRttMs, aggregation } = this.#model;
@@ -144,33 +154,45 @@ export class Bbr implements CongestionController {
   }
 
   #onRound(report: AckReport): void {
-    if (!this.#pipeFilled) this.#checkPipe(report);
-    if (!this.#model.overloaded) return;
-    this.#before = { ceiling: this.#ceiling, shortCeiling: this.#shortCeiling, shortRate: this.#shortRate };
-    if (this.#state === "up" || this.#state === "refill") {
-      const inFlight = report.acked[report.acked.length - 1]?.inFlight ?? report.inFlightBefore;
-      this.#ceiling = Math.max(inFlight * (1 - 0.02), BETA * this.#inFlight(1), this.#minimum);
-      this.#enterDown(report.now);
-    } else if (this.#pipeFilled) {
-      const { rate, delivered } = this.#model.last;
-      this.#shortRate = Math.max(rate, BETA * this.rate);
-      this.#shortCeiling = Math.max(delivered, BETA * Math.min(this.#shortCeiling, this.#window), this.#minimum);
+    if (!this.#pipeFilled) {
+      this.#checkPipe(report);
+      return;
     }
+    if (!this.#model.squeezed) return;
+    if (this.#probing) {
+      if (!this.#model.overloaded) return;
+      this.#remember();
+      this.#onProbeOverflow(report);
+      return;
+    }
+    this.#remember();
+    const { rate, delivered } = this.#model.last;
+    this.#shortRate = Math.max(rate, BETA * this.rate);
+    this.#shortCeiling = Math.max(delivered, BETA * Math.min(this.#shortCeiling, this.#window), this.#minimum);
   }
 
-  /** The pipe is full when three rounds brought less than a quarter more, or when startup overflows the queue. */
+  get #probing(): boolean {
+    return this.#state === "up" || this.#state === "refill";
+  }
+
+  #remember(): void {
+    this.#before = { ceiling: this.#ceiling, shortCeiling: this.#shortCeiling, shortRate: this.#shortRate };
+  }
+
+  #onProbeOverflow(report: AckReport): void {
+    const inFlight = report.acked[report.acked.length - 1]?.inFlight ?? report.inFlightBefore;
+    this.#ceiling = Math.max(inFlight * OVERFLOW_BETA, this.#inFlight(1), this.#minimum);
+    this.#enterDown(report.now, true);
+  }
+
+  /** The pipe is full when its rate stops growing, or when startup overflows the queue. */
   #checkPipe({ inFlightBefore }: AckReport): void {
     const { last, overloaded, rate, appLimited } = this.#model;
     if (overloaded && last.losses >= STARTUP_LOSSES) {
+      this.#remember();
       this.#pipeFilled = true;
       this.#ceiling = Math.max(last.delivered, this.#inFlight(1));
-      return;
-    }
-    if (appLimited || inFlightBefore < WINDOW_USED * this.#window) return;
-    if (rate >= FULL_PIPE_GROWTH * this.#fullRate) {
-      this.#fullRate = rate;
-      this.#fullRounds = 0;
-    } else if (++this.#fullRounds >= FULL_PIPE_ROUNDS) this.#pipeFilled = true;
+    } else if (!appLimited && inFlightBefore >= WINDOW_USED * this.#window) this.#pipeFilled = this.#pipe.onRound(rate);
   }
 
   #move(report: AckReport): void {
@@ -178,63 +200,81 @@ export class Bbr implements CongestionController {
     const rounds = this.#model.rounds - this.#stateRound;
     switch (this.#state) {
       case "startup":
-        if (this.#pipeFilled) this.#enter("drain", now);
+        if (!this.#pipeFilled) break;
+        this.#judgeFrom = now;
+        this.#probeAfterRounds = Number.isFinite(this.#ceiling) ? MAX_PROBE_ROUNDS : FIRST_PROBE_ROUNDS;
+        this.#enter("drain");
         break;
       case "drain":
         if (inFlight <= this.#inFlight(1)) this.#enterDown(now);
         break;
       case "down":
-        if (this.#timeToProbe(now)) this.#enterRefill(now);
-        else if (inFlight <= Math.min(this.#inFlight(1), this.#ceiling * HEADROOM)) this.#enter("cruise", now);
+        if (this.#timeToProbe(now)) this.#enterRefill();
+        else if (inFlight <= Math.min(this.#inFlight(1), this.#ceiling * HEADROOM)) this.#enter("cruise");
         break;
       case "cruise":
-        if (this.#timeToProbe(now)) this.#enterRefill(now);
+        if (this.#timeToProbe(now)) this.#enterRefill();
         break;
       case "refill":
-        if (rounds >= 1 && this.#model.roundStarted) this.#enterUp(now);
+        if (rounds >= 1 && this.#model.roundStarted) this.#enterUp();
         break;
       case "up":
-        this.#raiseCeiling(report);
-        if (this.#foundMore(report)) {
-          this.#pipeFilled = false;
-          this.#fullRate = this.rate;
-          this.#fullRounds = 0;
-          this.#enter("startup", now);
-          break;
-        }
-        if (now - this.#stateStart > this.#model.minRttMs && rounds >= 2 && inFlight >= this.#inFlight(1.25) * 0.9)
-          this.#enterDown(now);
-        else if (rounds >= 4) this.#enterDown(now);
+        this.#probeUp(report);
         break;
       default:
     }
   }
 
-  #enter(state: State, now: Instant): void {
+  /** Until the queue overflows, the rate stops growing, or the search turns out to have ended too early. */
+  #probeUp(report: AckReport): void {
+    if (this.#overflows(report)) {
+      this.#remember();
+      this.#onProbeOverflow(report);
+    } else if (this.#foundMore(report)) {
+      this.#pipeFilled = false;
+      this.#pipe.restart(this.rate);
+      this.#enter("startup");
+    } else if (this.#raiseCeiling(report)) this.#pipe.restart(this.rate);
+    else if (this.#model.roundStarted && this.#pipe.onRound(this.rate)) this.#enterDown(report.now);
+  }
+
+  /** A deep queue proves that enough is in flight: few losses are reason enough to stop there. */
+  #overflows({ rate, rttMs }: AckReport): boolean {
+    if (!rate) return false;
+    const size = this.#maxDatagram;
+    const lost = rate.lost / size;
+    return tooMany(lost, rate.packet.inFlight / size) || (lost >= FEW_LOSSES && this.#model.isDeep(rttMs));
+  }
+
+  #enter(state: State): void {
     this.#state = state;
-    this.#stateStart = now;
     this.#stateRound = this.#model.rounds;
   }
 
-  #enterDown(now: Instant): void {
-    this.#enter("down", now);
+  #enterDown(now: Instant, overflow = false): void {
+    if (this.#probing) {
+      this.#judgeFrom = now;
+      this.#probeAfterRounds = Math.min(2 * this.#probeAfterRounds, MAX_PROBE_ROUNDS);
+    }
+    this.#enter("down");
     this.#cycleStart = now;
     // Spread, so that flows that met once do not probe together for ever; the byte count is as good as a die.
     const spread = ((this.#model.last.delivered >>> 3) % 1000) / 1000;
-    this.#probeAfterMs = PROBE_WAIT_MS + spread * PROBE_WAIT_SPREAD_MS;
+    this.#probeAfterMs = (overflow ? AFTER_OVERFLOW : 1) * (PROBE_WAIT_MS + spread * PROBE_WAIT_SPREAD_MS);
     this.#model.advanceCycle();
   }
 
-  #enterRefill(now: Instant): void {
-    this.#enter("refill", now);
+  #enterRefill(): void {
+    this.#enter("refill");
     this.#shortRate = Number.POSITIVE_INFINITY;
     this.#shortCeiling = Number.POSITIVE_INFINITY;
   }
 
-  #enterUp(now: Instant): void {
-    this.#enter("up", now);
+  #enterUp(): void {
+    this.#enter("up");
     this.#rateBeforeProbe = this.rate;
     this.#ceilingGrowth = 1;
+    this.#pipe.restart(this.rate);
   }
 
   #foundMore({ rttMs }: AckReport): boolean {
@@ -244,15 +284,16 @@ export class Bbr implements CongestionController {
 
   #timeToProbe(now: Instant): boolean {
     const rounds = this.#model.rounds - this.#stateRound;
-    const enough = Math.min(MAX_PROBE_ROUNDS, this.#inFlight(1) / this.#maxDatagram);
+    const enough = Math.min(this.#probeAfterRounds, this.#inFlight(1) / this.#maxDatagram);
     return now - this.#cycleStart > this.#probeAfterMs || (this.#state === "cruise" && rounds > enough);
   }
 
-  /** While probing and at the ceiling, it rises: slowly at first, faster with each round. */
-  #raiseCeiling({ inFlightBefore, ackedBytes }: AckReport): void {
-    if (!Number.isFinite(this.#ceiling) || inFlightBefore < this.#ceiling * 0.9) return;
+  /** While probing and at the ceiling, it rises: slowly at first, faster with each round. True while it is what holds us. */
+  #raiseCeiling({ inFlightBefore, ackedBytes }: AckReport): boolean {
+    if (!Number.isFinite(this.#ceiling) || inFlightBefore < this.#ceiling * 0.9) return false;
     if (this.#model.roundStarted) this.#ceilingGrowth *= 2;
     this.#ceiling += (ackedBytes * this.#ceilingGrowth * this.#maxDatagram) / this.#ceiling;
+    return true;
   }
 
   /** Now and then little is sent, so that the queue empties and shows the path's own round trip. */
@@ -262,16 +303,15 @@ export class Bbr implements CongestionController {
       if (!this.#model.minRttExpired || this.#state === "startup") return;
       const back = this.#pipeFilled ? "cruise" : "startup";
       this.#probeRtt = { until: undefined, lowest: Number.POSITIVE_INFINITY, back };
-      this.#enter("probeRtt", now);
+      this.#enter("probeRtt");
       return;
     }
-    if (probe.until === undefined && inFlight <= this.#inFlight(GAINS.probeRtt.window))
-      probe.until = now + PROBE_RTT_MS;
+    if (probe.until === undefined && inFlight <= this.#probeRttWindow) probe.until = now + PROBE_RTT_MS;
     if (probe.until !== undefined && rttMs !== undefined) probe.lowest = Math.min(probe.lowest, rttMs);
     if (probe.until === undefined || now < probe.until || !Number.isFinite(probe.lowest)) return;
     this.#model.setMinRtt(probe.lowest, now);
     this.#probeRtt = undefined;
-    this.#enter(probe.back, now);
+    this.#enter(probe.back);
   }
 
   #setPacing(): void {
@@ -281,7 +321,7 @@ export class Bbr implements CongestionController {
   }
 
   #setWindow({ ackedBytes, delivered }: AckReport): void {
-    const target = this.#inFlight(GAINS[this.#state].window);
+    const target = this.#state === "probeRtt" ? this.#probeRttWindow : this.#inFlight(GAINS[this.#state].window);
     if (this.#pipeFilled) this.#window = Math.min(this.#window + ackedBytes, target);
     else if (this.#window < target || delivered < 2 * initialWindow(this.#maxDatagram)) this.#window += ackedBytes;
     this.#window = Math.max(Math.min(this.#window, this.#limit(target)), this.#minimum);

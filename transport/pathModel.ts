@@ -1,7 +1,10 @@
 import type { Instant } from "#kernel/ports.js";
 import type { AckReport } from "./congestion.js";
 
-const MIN_RTT_WINDOW_MS = 10_000;
+const MIN_RTT_WINDOW_MS = 5_000;
+/** A round trip as short as the shortest, but for what a clock and a radio add, confirms it. */
+const CONFIRM_RATIO = 1.05;
+const CONFIRM_MS = 0.2;
 /** With a queue before us a round that lost more than this share is a sign that it is full. */
 const LOSS_THRESHOLD = 0.02;
 /** Without one it takes much more: a bad radio loses a few per cent and nobody is served by our slowing down. */
@@ -9,14 +12,20 @@ const LOSS_THRESHOLD_NO_QUEUE = 0.1;
 /** Round trips so much longer than the shortest mean that something waits. */
 const QUEUE_RATIO = 1.15;
 const QUEUE_MS = 0.5;
+/** So much longer: the queue is about as deep as the path, and it is no radio's jitter. */
+const DEEP_QUEUE_RATIO = 1.5;
+const DEEP_QUEUE_MS = 5;
 /** One packet of a small window is always more than the threshold. */
 const MIN_LOSSES = 3;
+/** Chance scatters a count by its square root; so many of these must be exceeded before a loss says something. */
+const DEVIATIONS = 2;
 const AGGREGATION_ROUNDS = 5;
 
 /** What one round trip showed, counted from the ACK that ended the round before. */
 interface Round {
+  /** Bytes, then packets. */
   delivered: number;
-  lost: number;
+  arrivals: number;
   losses: number;
   /** Fastest sample, bytes a millisecond. */
   rate: number;
@@ -30,7 +39,7 @@ interface Round {
  * and how much it loses. Bytes and milliseconds.
  */
 export class PathModel {
-  /** Shortest round trip of the last ten seconds; infinite before the first. */
+  /** Shortest round trip of the last five seconds; infinite before the first. */
   minRttMs: number = Number.POSITIVE_INFINITY;
   minRttAt: Instant = 0;
   rounds = 0;
@@ -61,10 +70,26 @@ export class PathModel {
 
   /** The last round lost so much that the queue must have been full. */
   get overloaded(): boolean {
-    const { lost, delivered, losses, rttSum, rttCount } = this.last;
+    const { arrivals, losses } = this.last;
+    return tooMany(losses, losses + arrivals, this.#tolerated);
+  }
+
+  /** Others may have overflowed it: it is deep, and something was lost, or more was lost than we take from a bad radio. */
+  get squeezed(): boolean {
+    const { arrivals, losses, rttSum, rttCount } = this.last;
+    if (rttCount > 0 && this.isDeep(rttSum / rttCount)) return losses > 0;
+    return losses >= MIN_LOSSES && losses > this.#tolerated * (losses + arrivals);
+  }
+
+  get #tolerated(): number {
+    const { rttSum, rttCount } = this.last;
     const queue = rttCount === 0 || rttSum / rttCount > QUEUE_RATIO * this.minRttMs + QUEUE_MS;
-    const threshold = queue ? LOSS_THRESHOLD : LOSS_THRESHOLD_NO_QUEUE;
-    return losses >= MIN_LOSSES && lost > threshold * (lost + delivered);
+    return queue ? LOSS_THRESHOLD : LOSS_THRESHOLD_NO_QUEUE;
+  }
+
+  /** A round trip that waited in a queue about as long as the path itself takes. */
+  isDeep(rttMs: number | undefined): boolean {
+    return rttMs !== undefined && rttMs > DEEP_QUEUE_RATIO * this.minRttMs + DEEP_QUEUE_MS;
   }
 
   get minRttExpired(): boolean {
@@ -72,8 +97,7 @@ export class PathModel {
   }
   #minRttAge = 0;
 
-  onLost(bytes: number, packets: number): void {
-    this.#current.lost += bytes;
+  onLost(packets: number): void {
     this.#current.losses += packets;
   }
 
@@ -82,6 +106,7 @@ export class PathModel {
     this.roundStarted = newest !== undefined && newest.delivered >= this.#roundEnd;
     if (newest) this.appLimited = newest.appLimited;
     this.#current.delivered += report.ackedBytes;
+    this.#current.arrivals += report.acked.length;
     this.#sampleRate(report);
     this.#sampleRtt(report);
     this.#sampleAggregation(report);
@@ -119,6 +144,7 @@ export class PathModel {
       this.#current.rttCount++;
     }
     if (rttMs !== undefined && rttMs <= this.minRttMs) this.setMinRtt(rttMs, now);
+    else if (rttMs !== undefined && rttMs <= CONFIRM_RATIO * this.minRttMs + CONFIRM_MS) this.minRttAt = now;
     this.#minRttAge = now - this.minRttAt;
   }
 
@@ -136,5 +162,11 @@ export class PathModel {
 }
 
 function emptyRound(): Round {
-  return { delivered: 0, lost: 0, losses: 0, rate: 0, rttSum: 0, rttCount: 0 };
+  return { delivered: 0, arrivals: 0, losses: 0, rate: 0, rttSum: 0, rttCount: 0 };
+}
+
+/** More of `packets` are lost than a path that loses the tolerated share would lose by chance. */
+export function tooMany(losses: number, packets: number, tolerated: number = LOSS_THRESHOLD): boolean {
+  const expected = tolerated * packets;
+  return losses >= MIN_LOSSES && losses > expected + DEVIATIONS * Math.sqrt(expected);
 }

@@ -161,18 +161,36 @@ test("BBR lives with timers that fire at whole milliseconds", async () => {
   assert.ok(bytes / (flow?.ms ?? Number.POSITIVE_INFINITY) > 0.85 * link.rate);
 });
 
-const BOTTLENECK: Link = { ...GOOD_LINK, delayMs: 3, rate: 30 * 125, queue: 50_000, shared: true };
+const MBIT = 125;
+/** A link that flows share, with a queue of so many bandwidth-delay products. */
+const shared = (rttMs: number, rate: number, products: number): Link => ({
+  ...GOOD_LINK,
+  ...{ delayMs: rttMs / 2, rate: rate * MBIT, queue: products * rttMs * rate * MBIT, shared: true },
+});
+const [SHORT, MIDDLE, LONG] = [shared(6, 30, 2), shared(20, 20, 1), shared(40, 20, 1)];
 
-for (const [first, second, least] of [
-  ["bbr", "bbr", 0.35],
-  ["bbr", "cubic", 0.2],
-  ["cubic", "bbr", 0.2],
+for (const [first, second, least, links] of [
+  ["bbr", "bbr", 0.35, [SHORT, MIDDLE, LONG]],
+  ["bbr", "cubic", 0.2, [SHORT, MIDDLE]],
+  ["cubic", "bbr", 0.2, [SHORT, MIDDLE]],
+  ["bbr", "newreno", 0.2, [MIDDLE]],
+  ["newreno", "bbr", 0.2, [MIDDLE]],
 ] as const)
-  test(`${second} that joins ${first} gets its share of the link`, async () => {
-    const flows = [
-      { congestion: first, bytes: 1e9 },
-      { congestion: second, bytes: 1e9, startMs: 300 },
-    ];
-    const shares = await new SimulatedTransfer({ seed: 4, link: BOTTLENECK, flows }).shares(3000, 10_000);
-    for (const share of shares) assert.ok(share >= least, `shares ${shares.join(", ")}`);
+  test(`${second} that joins ${first} gets its share of the link, and leaves the other's`, async () => {
+    for (const link of links) {
+      const flows = [
+        { congestion: first, bytes: 1e9 },
+        { congestion: second, bytes: 1e9, startMs: 300 },
+      ];
+      const shares = await new SimulatedTransfer({ seed: 4, link, flows }).shares(5000, 12_000);
+      for (const share of shares) assert.ok(share >= least, `${2 * link.delayMs} ms: shares ${shares.join(", ")}`);
+    }
   });
+
+test("four flows that come one after the other share a link evenly", async () => {
+  const flows = [0, 300, 600, 900].map((startMs) => ({ congestion: "bbr" as const, bytes: 1e9, startMs }));
+  const shares = await new SimulatedTransfer({ seed: 6, link: shared(20, 20, 1), flows }).shares(6000, 16_000);
+  const squares = shares.reduce((sum, share) => sum + share ** 2, 0);
+  // Jain's index: 1 when all have the same.
+  assert.ok(1 / (shares.length * squares) >= 0.9, shares.join(", "));
+});
