@@ -11,8 +11,11 @@ import { LOOPBACK, type Place, runPair } from "./pair.js";
 import { measurePairingCpu } from "./pairingCpu.js";
 import { print, summarise } from "./report.js";
 import { labTables, loopbackTables, type Table } from "./rows.js";
+import { measureSharedLinks } from "./sharedLinks.js";
 
 const PAIRING = "Pairing by comparing digits: CPU of one side, without processes or network";
+const SHARES =
+  "Shares of a link: ours beside TCP with CUBIC, the first of two of ours, evenness (Jain) of four of ours";
 const OWN_WORK = "The channel's own work for a packet of 1452 bytes: no sockets, no AEAD";
 const GROWTH = "Growth: CPU of a server for a packet over loopback, with one and with a thousand";
 const USAGE = `npm run bench -- [--quick] [--rounds <n>] [--mib <n>] [--only <part of a title or row>] [--json]
@@ -47,6 +50,7 @@ else
     await using tunnel = table.rows.some((row) => row.tunnel) ? await openTunnel(lab.place) : undefined;
     await measure(table, lab.place, tunnel?.place);
   }
+if (!obstacle && (!options.only || SHARES.includes(options.only))) await shares();
 
 function isWanted({ title, rows }: Table): boolean {
   const { only } = options;
@@ -66,6 +70,16 @@ function measurePairing(): void {
   console.log(
     options.json ? JSON.stringify({ title: PAIRING, lines }) : [`\n${PAIRING} (medians)`, ...text].join("\n"),
   );
+}
+
+async function shares(): Promise<void> {
+  const lines = await measureSharedLinks(options.quick);
+  const part = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  const text = lines.map(
+    ({ link, besideTcp, firstOfTwo, evenness }) =>
+      `  ${link.padEnd(30)} ${part(besideTcp)} beside TCP; ${part(firstOfTwo)} of two; ${evenness.toFixed(2)}`,
+  );
+  console.log(options.json ? JSON.stringify({ title: SHARES, lines }) : [`\n${SHARES}`, ...text].join("\n"));
 }
 
 async function ownWork(): Promise<void> {
