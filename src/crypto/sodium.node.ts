@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { concat } from "#kernel/bytes.js";
+import { agreesWithNative } from "./agrees.node.js";
 import { type Aead, type Crypto, type HeaderMask, requireLength } from "./crypto.js";
 import { nativeCrypto } from "./native.node.js";
 
@@ -68,7 +69,7 @@ export function loadSodiumCrypto(): Crypto | undefined {
         return digest;
       },
     };
-    return agrees(crypto) ? crypto : undefined;
+    return agreesWithNative(crypto) ? crypto : undefined;
   } catch {
     return undefined;
   }
@@ -138,26 +139,4 @@ function sodiumHeaderMask(binding: Binding, key: Uint8Array): HeaderMask {
 
 function orNothing(aad: Uint8Array): Uint8Array | undefined {
   return aad.length === 0 ? undefined : aad;
-}
-
-/** One packet, one mask, one hash and one key agreement by both: a build that computes something else is not used. */
-function agrees(crypto: Crypto): boolean {
-  const bytes = Uint8Array.from({ length: 77 }, (_, i) => i);
-  const seal = (by: Crypto): Uint8Array => {
-    const out = new Uint8Array(64 + TAG);
-    by.aead(bytes.subarray(0, 32)).seal(bytes.subarray(0, 12), bytes.subarray(0, 13), bytes.subarray(13), out, 0);
-    return out;
-  };
-  const agree = (by: Crypto): Uint8Array => {
-    const own = by.x25519KeyPair(bytes.subarray(0, 32));
-    return by.x25519(own, by.x25519KeyPair(bytes.subarray(32, 64)).public) ?? own.secret;
-  };
-  const mask = (by: Crypto): Uint8Array => {
-    const out = new Uint8Array(5);
-    by.headerMask(bytes.subarray(0, 32))(bytes, out, 13);
-    return out;
-  };
-  const all = (by: Crypto): Uint8Array => concat(seal(by), mask(by), by.sha256(bytes, bytes), agree(by));
-  const expected = all(nativeCrypto);
-  return all(crypto).every((byte, i) => byte === expected[i]);
 }

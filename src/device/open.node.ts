@@ -38,7 +38,7 @@ export interface OpenOptions {
   readonly port?: number;
   /** Network interfaces to use, by name; by default those of HANDFAST_INTERFACE (`eth0,wlan0`), or all that lead off this machine. */
   readonly interfaces?: readonly string[];
-  /** All give the same bytes. "fastest", the default: node:crypto, with libsodium's AEAD where the optional package is installed. */
+  /** All give the same bytes. "fastest", the default: node:crypto, with libsodium's AEAD, native or in WebAssembly, where one of the optional packages is installed. */
   readonly crypto?: BackEnd;
   /** Bytes that all sessions together may hold of what was sent to us and of what we send: 256 MiB unless said, at least 16. */
   readonly memoryLimit?: number;

@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import type { Crypto } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
+import { loadSodiumCrypto } from "#crypto/sodium.node.js";
+import { loadWasmCrypto } from "#crypto/wasm.node.js";
 import { type Address, sameAddress } from "#kernel/ports.js";
 import type { ControllerName } from "#transport/controllers.js";
 import { Dial } from "#transport/dial.js";
@@ -129,13 +131,12 @@ async function rebinding(size: number, next: (i: number) => Address): Promise<st
   return `${moves} moves, ${seconds(took)}`;
 }
 
+/** Those that are installed here. */
+const OPTIONAL = [loadSodiumCrypto(), await loadWasmCrypto()];
+
 function backEnds(size: number): Promise<string>[] {
-  const pairs: readonly (readonly [Crypto, Crypto])[] = [
-    [nobleCrypto, nobleCrypto],
-    [nobleCrypto, nativeCrypto],
-    [nativeCrypto, nobleCrypto],
-    [nativeCrypto, nativeCrypto],
-  ];
+  const all = [nobleCrypto, nativeCrypto, ...OPTIONAL].filter((crypto) => crypto !== undefined);
+  const pairs = all.flatMap((one) => all.map((other): readonly [Crypto, Crypto] => [one, other]));
   return pairs.map(async ([one, other]) => {
     const world = new ChannelWorld({ seed: 4, crypto: one, link: { ...BASE, rate: 12_500 } });
     world.restartServer({ crypto: other });
