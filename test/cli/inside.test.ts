@@ -23,7 +23,8 @@ test("QLOGDIR and HANDFAST_KEYLOG: two processes leave traces, and what went ove
   assert.equal(await pc.kill("SIGTERM"), 143);
 
   const files = readdirSync(traces);
-  assert.deepEqual(files.map((file) => file.split("_")[1]).sort(), ["initiator.sqlog", "responder.sqlog"]);
+  // On a busy machine the laptop may have dialled twice.
+  assert.deepEqual(new Set(files.map((file) => file.split("_")[1])), new Set(["initiator.sqlog", "responder.sqlog"]));
   for (const file of files) {
     const records = readFileSync(join(traces, file), "utf8").split("\u001e").slice(1);
     const events = records.map((record) => JSON.parse(record) as { readonly name?: string });
