@@ -143,7 +143,10 @@ export class Bbr implements CongestionController {
 
   /** Half of what the path holds, and nothing for bursts: the queue must empty. */
   get #probeRttWindow(): number {
-    return Math.max(this.rate * GAINS.probeRtt.window * this.#model.minRttMs, this.#minimum);
+    const { minRttMs } = this.#model;
+    return Number.isFinite(minRttMs)
+      ? Math.max(this.rate * GAINS.probeRtt.window * minRttMs, this.#minimum)
+      : this.#minimum;
   }
 
   /** Bytes that fill the path `gain` times, and what timers and aggregation add. */

@@ -93,7 +93,7 @@ export class PathModel {
   }
 
   get minRttExpired(): boolean {
-    return this.#minRttAge > MIN_RTT_WINDOW_MS;
+    return Number.isFinite(this.minRttMs) && this.#minRttAge > MIN_RTT_WINDOW_MS;
   }
   #minRttAge = 0;
 

@@ -9,3 +9,7 @@ test("sixty random acts of applications and networks, many times: no byte is wro
 test("a blackout whose few samples say next to nothing does not slow the connection to a trickle", async () => {
   await swarm(284, 1);
 });
+
+test("on a new path the first ACKs may be of packets from the old one, and say nothing of its round trip: sending goes on", async () => {
+  await swarm(10_717, 1);
+});
