@@ -34,7 +34,7 @@ test("a folder crosses the encrypted channel under 30 % loss, both ways", async 
 /** The disk is real and the network's time is not: it stands still while the disk works, however slow that is. */
 async function diskRests(): Promise<void> {
   do await settle();
-  while (process.getActiveResourcesInfo().includes("FSReqPromise"));
+  while (process.getActiveResourcesInfo().some((kind) => kind === "FSReqPromise" || kind === "CloseReq"));
 }
 
 async function settled(session: SyncSession, one: TestFolder, other: TestFolder): Promise<void> {
