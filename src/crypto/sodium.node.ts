@@ -1,11 +1,10 @@
 import { createRequire } from "node:module";
 import { concat } from "#kernel/bytes.js";
 import { agreesWithNative } from "./agrees.node.js";
+import { checkedAead } from "./checkedAead.js";
 import { type Aead, type Crypto, type HeaderMask, requireLength } from "./crypto.js";
 import { nativeCrypto } from "./native.node.js";
 
-const TAG = 16;
-const NONCE = 12;
 /** Up to here starting node:crypto costs more than hashing; beyond, its code for today's processors wins. */
 const SHORT_HASH = 1024;
 
@@ -19,7 +18,7 @@ interface Sodium {
 
 /**
  * What sodium-native itself calls, without its checks of types and lengths: they take half a microsecond of the two that a
- * packet costs. The lengths are checked here. Results below zero: not done.
+ * packet costs. The lengths are checked by checkedAead. Results below zero: not done.
  */
 interface Binding {
   crypto_aead_chacha20poly1305_ietf_encrypt(
@@ -101,22 +100,12 @@ function sodiumAead(binding: Binding, key: Uint8Array): Aead {
   requireLength("aead key", key, 32);
   const { crypto_aead_chacha20poly1305_ietf_encrypt: encrypt, crypto_aead_chacha20poly1305_ietf_decrypt: decrypt } =
     binding;
-  return {
-    seal(nonce, aad, plaintext, out, outOffset) {
-      requireLength("nonce", nonce, NONCE);
-      const target = out.subarray(outOffset, outOffset + plaintext.length + TAG);
-      requireLength("room for the ciphertext", target, plaintext.length + TAG);
-      encrypt(target, plaintext, orNothing(aad), nonce, key);
+  return checkedAead({
+    seal(nonce, aad, plaintext, sealed) {
+      encrypt(sealed, plaintext, orNothing(aad), nonce, key);
     },
-    open(nonce, aad, ciphertext, out) {
-      requireLength("nonce", nonce, NONCE);
-      const length = ciphertext.length - TAG;
-      if (length < 0) return undefined;
-      const plaintext = out?.length === length ? out : (out?.subarray(0, length) ?? new Uint8Array(length));
-      requireLength("room for the plaintext", plaintext, length);
-      return decrypt(plaintext, ciphertext, orNothing(aad), nonce, key) < 0 ? undefined : plaintext;
-    },
-  };
+    open: (nonce, aad, ciphertext, plaintext) => decrypt(plaintext, ciphertext, orNothing(aad), nonce, key) >= 0,
+  });
 }
 
 const ZEROS = new Uint8Array(5);

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { agreesWithNative } from "./agrees.node.js";
+import { checkedAead } from "./checkedAead.js";
 import { type Aead, type Crypto, requireLength } from "./crypto.js";
 import { nativeCrypto } from "./native.node.js";
 
@@ -52,11 +53,9 @@ class Scratch {
     const at = this.#at;
     const { text } = at;
     const heap = this.#put(key, nonce, aad, plaintext);
-    const { length } = plaintext;
-    this.#wasm._crypto_aead_chacha20poly1305_ietf_encrypt(
-      ...[text, 0, text, length, 0, at.aad, aad.length, 0, 0, at.nonce, at.key],
-    );
-    heap.fill(0, this.#at.key, this.#at.key + KEY);
+    const { _crypto_aead_chacha20poly1305_ietf_encrypt: encrypt } = this.#wasm;
+    encrypt(text, 0, text, plaintext.length, 0, at.aad, aad.length, 0, 0, at.nonce, at.key);
+    heap.fill(0, at.key, at.key + KEY);
     out.set(heap.subarray(text, text + plaintext.length + TAG));
   }
 
@@ -64,11 +63,9 @@ class Scratch {
     const at = this.#at;
     const { text } = at;
     const heap = this.#put(key, nonce, aad, ciphertext);
-    const { length } = ciphertext;
-    const refused = this.#wasm._crypto_aead_chacha20poly1305_ietf_decrypt(
-      ...[text, 0, 0, text, length, 0, at.aad, aad.length, 0, at.nonce, at.key],
-    );
-    heap.fill(0, this.#at.key, this.#at.key + KEY);
+    const { _crypto_aead_chacha20poly1305_ietf_decrypt: decrypt } = this.#wasm;
+    const refused = decrypt(text, 0, 0, text, ciphertext.length, 0, at.aad, aad.length, 0, at.nonce, at.key);
+    heap.fill(0, at.key, at.key + KEY);
     if (refused !== 0) return false;
     out.set(heap.subarray(text, text + ciphertext.length - TAG));
     return true;
@@ -93,23 +90,15 @@ function wasmAead(scratch: Scratch, key: Uint8Array): Aead {
     native ??= nativeCrypto.aead(key);
     return native;
   };
+  const small = checkedAead({
+    seal: (nonce, aad, plaintext, sealed) => scratch.seal(key, nonce, aad, plaintext, sealed),
+    open: (nonce, aad, ciphertext, plaintext) => scratch.open(key, nonce, aad, ciphertext, plaintext),
+  });
+  const fitting = (length: number, aad: Uint8Array): Aead =>
+    length > MOST_PLAINTEXT || aad.length > MOST_AAD ? large() : small;
   return {
-    seal(nonce, aad, plaintext, out, outOffset) {
-      if (plaintext.length > MOST_PLAINTEXT || aad.length > MOST_AAD)
-        return large().seal(nonce, aad, plaintext, out, outOffset);
-      requireLength("nonce", nonce, NONCE);
-      const target = out.subarray(outOffset, outOffset + plaintext.length + TAG);
-      requireLength("room for the ciphertext", target, plaintext.length + TAG);
-      scratch.seal(key, nonce, aad, plaintext, target);
-    },
-    open(nonce, aad, ciphertext, out) {
-      const length = ciphertext.length - TAG;
-      if (length < 0) return undefined;
-      if (length > MOST_PLAINTEXT || aad.length > MOST_AAD) return large().open(nonce, aad, ciphertext, out);
-      requireLength("nonce", nonce, NONCE);
-      const plaintext = out?.length === length ? out : (out?.subarray(0, length) ?? new Uint8Array(length));
-      requireLength("room for the plaintext", plaintext, length);
-      return scratch.open(key, nonce, aad, ciphertext, plaintext) ? plaintext : undefined;
-    },
+    seal: (nonce, aad, plaintext, out, outOffset) =>
+      fitting(plaintext.length, aad).seal(nonce, aad, plaintext, out, outOffset),
+    open: (nonce, aad, ciphertext, out) => fitting(ciphertext.length - TAG, aad).open(nonce, aad, ciphertext, out),
   };
 }
