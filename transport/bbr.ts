@@ -163,9 +163,7 @@ export class Bbr implements CongestionController {
     }
     if (!this.#model.squeezed) return;
     if (this.#probing) {
-      if (!this.#model.overloaded) return;
-      this.#remember();
-      this.#onProbeOverflow(report);
+      if (this.#model.overloaded) this.#onProbeOverflow(report);
       return;
     }
     this.#remember();
@@ -183,6 +181,7 @@ export class Bbr implements CongestionController {
   }
 
   #onProbeOverflow(report: AckReport): void {
+    this.#remember();
     const inFlight = report.acked[report.acked.length - 1]?.inFlight ?? report.inFlightBefore;
     this.#ceiling = Math.max(inFlight * OVERFLOW_BETA, this.#inFlight(1), this.#minimum);
     this.#enterDown(report.now, true);
@@ -230,10 +229,8 @@ export class Bbr implements CongestionController {
 
   /** Until the queue overflows, the rate stops growing, or the search turns out to have ended too early. */
   #probeUp(report: AckReport): void {
-    if (this.#overflows(report)) {
-      this.#remember();
-      this.#onProbeOverflow(report);
-    } else if (this.#foundMore(report)) {
+    if (this.#overflows(report)) this.#onProbeOverflow(report);
+    else if (this.#foundMore(report)) {
       this.#pipeFilled = false;
       this.#pipe.restart(this.rate);
       this.#enter("startup");

@@ -8,9 +8,9 @@ import type { PacketWriter } from "./packetWriter.js";
 import type { ReceiveSide } from "./receiveSide.js";
 import type { SentPacket } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
+import { takeAll } from "./takeAll.js";
 
 const MAX_PATH_RESPONSES = 4;
-const NO_STREAMS: readonly Stream[] = [];
 
 /** What only the connection itself can do about a frame. */
 export interface FrameHooks {
@@ -70,10 +70,7 @@ export class ConnectionFrames implements FrameSink {
 
   /** Streams to tell the application of, once each however many packets they came in. */
   takeReadable(): readonly Stream[] {
-    if (this.#readable.size === 0) return NO_STREAMS;
-    const streams = [...this.#readable];
-    this.#readable.clear();
-    return streams;
+    return takeAll(this.#readable);
   }
 
   onAck(frame: AckFrame): void {

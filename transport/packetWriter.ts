@@ -5,13 +5,11 @@ import type { ConnectionParts } from "./connectionParts.js";
 import { FRAME, numbersLength, streamHeaderRoom, writeAck, writeNumbers, writeStreamHeader } from "./frames.js";
 import { DATA_OVERHEAD } from "./packet.js";
 import type { SentFrame, SentPacket } from "./sentPacket.js";
-import type { Stream } from "./stream.js";
+import { type Stream, WRITE_LOW_WATER } from "./stream.js";
+import { takeAll } from "./takeAll.js";
 
 /** A few bytes at the end of a packet cost the peer more than they bring; a packet of their own will carry them. */
 const MIN_STREAM_ROOM: number = streamHeaderRoom(0, 0) + 32;
-/** A writer that waits is told when less than this is left to send. */
-const LOW_WATER = 256 * 1024;
-const NONE: readonly Stream[] = [];
 const MAX_CID_FRAME = 64;
 
 type StreamFrame = Extract<SentFrame, { kind: "stream" }>;
@@ -28,10 +26,7 @@ export class PacketWriter {
   }
 
   takeWritable(): readonly Stream[] {
-    if (this.writable.size === 0) return NONE;
-    const streams = [...this.writable];
-    this.writable.clear();
-    return streams;
+    return takeAll(this.writable);
   }
 
   /** True when an ack-eliciting packet would have something to say. `restricted`: only keys may be spoken of. */
@@ -198,7 +193,8 @@ export class PacketWriter {
       const fresh = stream.sending.copy(run, out);
       sendCredit.use(fresh);
       this.bytesResent += run.length - fresh;
-      if (stream.unsent === 0 || (waiting >= LOW_WATER && stream.unsent < LOW_WATER)) this.writable.add(stream);
+      if (stream.unsent === 0 || (waiting >= WRITE_LOW_WATER && stream.unsent < WRITE_LOW_WATER))
+        this.writable.add(stream);
       frames.push({ kind: "stream", id: stream.id, offset: run.offset, length: run.length, fin: run.fin });
       sendQueue.onSent(stream, run.length);
       this.noteStream(stream);

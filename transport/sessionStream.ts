@@ -2,11 +2,10 @@ import { Gate } from "#kernel/gate.js";
 import type { ByteStream } from "#kernel/ports.js";
 import type { CloseInfo } from "./closing.js";
 import { SessionClosedError, StreamEndedError, StreamResetError } from "./sessionErrors.js";
-import type { Stream } from "./stream.js";
+import { type Stream, WRITE_LOW_WATER } from "./stream.js";
 import { readableOf, writableOf } from "./webStreams.js";
 
 const HIGH_WATER = 512 * 1024;
-const LOW_WATER = 256 * 1024;
 
 /** What a stream needs of its session. */
 export interface SessionDoor {
@@ -68,7 +67,7 @@ export class SessionStream implements ByteStream, AsyncDisposable {
   async write(bytes: Uint8Array, options: WaitOptions = {}): Promise<void> {
     this.#take(bytes);
     if (!this.#full) return;
-    while (this.#stream.unsent > (this.#door.crowded ? 0 : LOW_WATER)) {
+    while (this.#stream.unsent > (this.#door.crowded ? 0 : WRITE_LOW_WATER)) {
       await this.#changed.wait(options.signal);
       this.#throwIfDropped();
     }

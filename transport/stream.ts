@@ -12,6 +12,8 @@ export function isOpenedByInitiator(id: number): boolean {
 
 const READ_CHUNK = 64 * 1024;
 export const DEFAULT_PRIORITY = 5;
+/** A writer that had to wait goes on, and is told so, when less than this is left to send. */
+export const WRITE_LOW_WATER: number = 256 * 1024;
 
 /** One stream of a connection. A unidirectional stream has only one half on each end. */
 export class Stream {
