@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openLab, whyNoLab } from "../../tools/bench/lab/lab.js";
-import { type EndlessFlow, measureShares } from "../../tools/bench/shares.js";
+import { HANDFAST, measureShares, TCP } from "../../tools/bench/shares.js";
 
-const HANDFAST: EndlessFlow = { peer: "handfast", settings: { datagram: 1472 } };
-const TCP: EndlessFlow = { peer: "tcp", settings: {} };
 const WINDOW = { fromMs: 5000, toMs: 12_000 };
 const skip = whyNoLab() ?? false;
 

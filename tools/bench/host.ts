@@ -109,11 +109,11 @@ export class Host {
   }
 }
 
-function testSecret(label: string): Uint8Array {
+export function testSecret(label: string): Uint8Array {
   return new Uint8Array(createHash("sha256").update(`bench ${label}`).digest());
 }
 
-function testIdentity(crypto: Crypto, name: string): KeyPair {
+export function testIdentity(crypto: Crypto, name: string): KeyPair {
   return crypto.x25519KeyPair(testSecret(name));
 }
 

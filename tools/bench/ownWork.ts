@@ -1,13 +1,14 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { Crypto } from "#crypto/crypto.js";
 import { fastestCrypto } from "#crypto/fastest.node.js";
-import type { Address, Clock, OutgoingDatagram } from "#kernel/ports.js";
+import type { Address, OutgoingDatagram } from "#kernel/ports.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
 import { Endpoint } from "#transport/endpoint.js";
 import { Session } from "#transport/session.js";
 import type { SessionStream } from "#transport/sessionStream.js";
 import { median } from "./figures.js";
+import { SERVER, testIdentity, testSecret } from "./host.js";
 import { pieces, RANDOM_BYTES } from "./peer.js";
 
 const MIB = 1024 * 1024;
@@ -77,7 +78,7 @@ function exchange(a: End, b: End): void {
 
 async function connected(datagram: number): Promise<readonly [End, End]> {
   const client = new End("client", datagram, { host: "client", port: 1 });
-  const server = new End("server", datagram, { host: "server", port: 2 });
+  const server = new End(SERVER, datagram, { host: "server", port: 2 });
   client.dial(server);
   while (!client.opened || !server.opened) {
     exchange(client, server);
@@ -105,9 +106,14 @@ class End {
     this.#name = name;
     this.#address = address;
     this.#endpoint = new Endpoint({
-      ...{ crypto: withoutAead, random: systemRandom, identity: identity(name), accept: name === "server" },
-      lookup: () => ({ psk: secret("bond"), id: "client" }),
-      resetKey: secret("reset"),
+      ...{
+        crypto: withoutAead,
+        random: systemRandom,
+        identity: testIdentity(fastestCrypto, name),
+        accept: name === SERVER,
+      },
+      lookup: () => ({ psk: testSecret("bond"), id: "client" }),
+      resetKey: testSecret("reset"),
       now: systemClock.now(),
       maxDatagram: () => datagram,
     });
@@ -120,8 +126,8 @@ class End {
 
   dial(other: End): void {
     const to = [other.#address];
-    const peerStatic = identity(other.#name).public;
-    this.#endpoint.connect({ to, peerStatic, psk: secret("bond"), id: other.#name }, systemClock.now());
+    const peerStatic = testIdentity(fastestCrypto, other.#name).public;
+    this.#endpoint.connect({ to, peerStatic, psk: testSecret("bond"), id: other.#name }, systemClock.now());
   }
 
   taken(): readonly OutgoingDatagram[] {
@@ -155,8 +161,14 @@ class End {
       if (event.type === "failed") throw event.error;
       if (event.type !== "connected") throw new Error("the bench bond was copied");
       const { connection, exporter, peerId } = event;
-      const clock: Clock = systemClock;
-      this.opened = new Session({ connection, clock, crypto: withoutAead, exporter, peerId, turn: () => {} });
+      this.opened = new Session({
+        connection,
+        clock: systemClock,
+        crypto: withoutAead,
+        exporter,
+        peerId,
+        turn: () => {},
+      });
     }
     while (this.#endpoint.nextChanged()) this.opened?.progress();
   }
@@ -176,11 +188,3 @@ const NO_AEAD: ReturnType<Crypto["aead"]> = {
   },
   open: (_nonce, _aad, ciphertext, out) => out ?? ciphertext.subarray(0, ciphertext.length - TAG),
 };
-
-function secret(label: string): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(`bench ${label}`).digest());
-}
-
-function identity(name: string): ReturnType<Crypto["x25519KeyPair"]> {
-  return fastestCrypto.x25519KeyPair(secret(name));
-}

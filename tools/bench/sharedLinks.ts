@@ -1,8 +1,5 @@
 import { type LinkSettings, openLab } from "./lab/lab.js";
-import { type EndlessFlow, fairnessIndex, measureShares } from "./shares.js";
-
-const HANDFAST: EndlessFlow = { peer: "handfast", settings: { datagram: 1472 } };
-const TCP: EndlessFlow = { peer: "tcp", settings: {} };
+import { type EndlessFlow, fairnessIndex, HANDFAST, measureShares, TCP } from "./shares.js";
 
 /** Queues in KB: from two thirds of a bandwidth-delay product to two. */
 const LINKS: readonly (readonly [string, LinkSettings])[] = [

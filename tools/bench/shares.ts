@@ -8,6 +8,9 @@ export interface EndlessFlow {
   readonly settings: Work["settings"];
 }
 
+export const HANDFAST: EndlessFlow = { peer: "handfast", settings: { datagram: 1472 } };
+export const TCP: EndlessFlow = { peer: "tcp", settings: {} };
+
 /** Later flows start so long after the one before. */
 const GAP_MS = 300;
 
