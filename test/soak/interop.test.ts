@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { INTEROP } from "../support/interop.js";
+import { INTEROP } from "../support/interop/cases.js";
 
 const PROTOCOL = "transport/PROTOCOL.md";
 const [BEGIN, END] = ["<!-- results: begin -->", "<!-- results: end -->"];
