@@ -52,8 +52,8 @@ async function blackhole({ onMs, offMs, idleMs = DEFAULT_PARAMETERS.idleMs }: Bl
   const took = await same(world, client, server, world.random.bytes(Math.round(10 * MB * size)));
   darkness.end();
   const { nights, resumed } = darkness;
-  assert.ok(nights > 0 && resumed > 0 && resumed <= PTO_CAP_MS, `${nights} times dark, ${resumed} ms`);
-  return `${seconds(took)}, ${nights} times dark, resumed after at most ${Math.round(resumed)} ms`;
+  assert.ok(nights > 0 && resumed > 0 && resumed <= PTO_CAP_MS, `dark ${nights} times, ${resumed} ms`);
+  return `${seconds(took)}, dark ${nights} times, resumed after at most ${Math.round(resumed)} ms`;
 }
 
 /** One darkness under a transfer; what it came to, and how long a fresh dial took when that was the end. */
