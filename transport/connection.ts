@@ -58,9 +58,9 @@ export class Connection {
     });
     const timeouts = [options.local.idleMs, options.peer.idleMs].filter((timeout) => timeout > 0);
     this.#idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
-    const { protection, rekey, peer, random, pool, log } = options;
+    const { protection, rekey, peer, random, pool, padTo, log } = options;
     const onElicitingSent = (now: Instant): void => this.#idle.onElicitingSent(now);
-    const tools = { protection, rekey, peer, random, pool, log, onElicitingSent };
+    const tools = { protection, rekey, peer, random, pool, padTo, log, onElicitingSent };
     this.#sender = new PacketSender(this.#parts, this.#writer, tools);
     this.#confirmed = options.role === "initiator";
     this.#held = options.held === true;

@@ -12,6 +12,7 @@ import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
 import { openConnection, type Surroundings } from "./openConnection.js";
 import type { PacketDrops } from "./packet.js";
+import { checkPadTo } from "./padding.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
@@ -49,7 +50,9 @@ export class Endpoint implements Machine {
   readonly #surroundings: Surroundings;
   #nextHandle = 1;
 
+  /** Throws RangeError for a `memoryLimit` or a `padTo` that is none. */
   constructor(options: EndpointOptions) {
+    checkPadTo(options.padTo);
     this.#options = options;
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
     const newCid = (): Uint8Array => this.#newCid();

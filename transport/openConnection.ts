@@ -39,7 +39,7 @@ export interface Surroundings {
 /** Keys, packets, rekeying and connection IDs of one connection, put together and entered into the table. */
 export function openConnection(surroundings: Surroundings, keyed: Keyed, now: Instant): Entry {
   const { options, pool, memory, entries } = surroundings;
-  const { random, keepAlive = false, maxDatagram, congestion } = options;
+  const { random, keepAlive = false, maxDatagram, congestion, padTo } = options;
   const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, localCid } = keyed;
   const exporter = noise.exporter.slice();
   const protection = protect(surroundings, keyed);
@@ -61,6 +61,7 @@ export function openConnection(surroundings: Surroundings, keyed: Keyed, now: In
     keepAlive: keepAlive && !copied,
     log: options.log?.({ role, cid: localCid, now }),
     onWork: () => entries.touch(entry),
+    padTo,
     congestion: congestion ?? DEFAULT_CONTROLLER,
     initialRttMs: keyed.rttMs,
     dialledAt: keyed.dialledAt,

@@ -35,6 +35,8 @@ export interface DevicePorts {
   readonly rekeyLimits?: RekeyLimits;
   /** Bytes that all sessions together may hold. */
   readonly memoryLimit?: number | undefined;
+  /** Rounds the size of every data packet up to a multiple of so many bytes. */
+  readonly padTo?: number | undefined;
   /** For looking inside: transport/PROTOCOL.md §13. */
   readonly log?: EndpointOptions["log"];
   readonly keyLog?: EndpointOptions["keyLog"];
@@ -92,6 +94,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
       ...{ crypto, random, accept, identity: this.keyPair, keepAlive: true, now: clock.now() },
       resetKey: identity.resetKey.reveal(),
       memoryLimit: ports.memoryLimit,
+      padTo: ports.padTo,
       lookup: (staticPublic) => this.#lookup(staticPublic),
       ...(ports.maxDatagram && { maxDatagram: ports.maxDatagram }),
       ...(ports.rekeyLimits && { rekeyLimits: ports.rekeyLimits }),

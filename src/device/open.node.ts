@@ -42,6 +42,8 @@ export interface OpenOptions {
   readonly crypto?: BackEnd;
   /** Bytes that all sessions together may hold of what was sent to us and of what we send: 256 MiB unless said, at least 16. */
   readonly memoryLimit?: number;
+  /** Rounds the size of every data packet up to a multiple of so many bytes, 1 to 1200: an onlooker learns less from sizes. */
+  readonly padTo?: number;
   /** Instead of the usual limits of one epoch. */
   readonly rekeyLimits?: Partial<RekeyLimits>;
   /** Writes a qlog trace (`.sqlog`) of every connection into this folder: numbers and lengths, never contents or keys. */
@@ -85,6 +87,7 @@ async function open<Device>(
         maxDatagram: localMaxDatagram,
         watchHost,
         memoryLimit: options.memoryLimit,
+        padTo: options.padTo,
         ...logs,
         ...(rekeyLimits && { rekeyLimits: { ...REKEY_LIMITS, ...rekeyLimits } }),
       },
