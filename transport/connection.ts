@@ -1,5 +1,5 @@
 import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
-import { isBlocked } from "./blockedFrames.js";
+import { whatHoldsUp } from "./blockedFrames.js";
 import { Closing } from "./closing.js";
 import type { ConnectionEvent } from "./connectionEvents.js";
 import { ConnectionFrames } from "./connectionFrames.js";
@@ -174,9 +174,10 @@ export class Connection {
     if (this.#closing.open) {
       const datagram = this.#sender.pathDatagram(now) ?? this.#sender.mtuProbe(now) ?? this.#sender.dataDatagram(now);
       if (this.#parts.path.takeSuspect()) this.#events.push({ type: "suspect" });
-      if (!datagram) this.#parts.blocked.look(isBlocked(this.#parts), this.#pto, now);
+      if (!datagram) this.#parts.blocked.look(whatHoldsUp(this.#parts, this.#sender.open), this.#pto, now);
       return datagram;
     }
+    this.#parts.blocked.look(undefined, 0, now);
     const frame = this.#closing.take();
     return frame ? this.#sender.closeDatagram(frame, now) : undefined;
   }

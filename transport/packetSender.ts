@@ -121,6 +121,12 @@ export class PacketSender {
     due.ackFrequency = this.#frequency;
   }
 
+  /** After `dataDatagram` had none: another packet could have left. */
+  get open(): boolean {
+    const { recovery, congestion } = this.#parts;
+    return this.pacedUntil === undefined && recovery.bytesInFlight < congestion.window && !this.#options.rekey.restricted;
+  }
+
   #takeNumber(): number {
     if (this.#nextNumber >= this.#skipAt) {
       this.#parts.recovery.onNumberSkipped(this.#nextNumber++);
