@@ -31,10 +31,11 @@ export interface EndpointOptions {
   readonly padTo?: number | undefined;
   readonly congestion?: ControllerName;
   readonly rekeyLimits?: RekeyLimits;
-  /** Who wants to see inside a new connection; `cid`: our first connection ID. */
+  /** Who wants to see inside a new connection. `cid`: our first connection ID; `clientCid`: the initiator's, the same for both ends. */
   readonly log?: (connection: {
     readonly role: "initiator" | "responder";
     readonly cid: Uint8Array;
+    readonly clientCid: Uint8Array;
     readonly now: Instant;
   }) => ConnectionLog | undefined;
   /** Takes lines with the secrets of every connection, PROTOCOL.md §13: whoever has them reads everything. */

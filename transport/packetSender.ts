@@ -124,7 +124,9 @@ export class PacketSender {
   /** After `dataDatagram` had none: another packet could have left. */
   get open(): boolean {
     const { recovery, congestion } = this.#parts;
-    return this.pacedUntil === undefined && recovery.bytesInFlight < congestion.window && !this.#options.rekey.restricted;
+    return (
+      this.pacedUntil === undefined && recovery.bytesInFlight < congestion.window && !this.#options.rekey.restricted
+    );
   }
 
   #takeNumber(): number {

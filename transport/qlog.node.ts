@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { toHex } from "#kernel/bytes.js";
 import { LogUnwritableError } from "./logUnwritable.node.js";
 import { Qlog, type QlogOptions } from "./qlog.js";
+import type { QlogFormat } from "./qlogDialect.js";
 
 const FLUSH_BYTES = 64 * 1024;
 
@@ -10,7 +11,10 @@ const FLUSH_BYTES = 64 * 1024;
  * Writes each connection into a `.sqlog` file of its own below `folder`, which is made if need be. Records are buffered, 64 KiB at
  * a time. Throws LogUnwritableError; what cannot be written later ends the trace, never the connection.
  */
-export function qlogInto(folder: string): (connection: Omit<QlogOptions, "write" | "wall">) => Qlog | undefined {
+export function qlogInto(
+  folder: string,
+  format: QlogFormat = "0.3",
+): (connection: Omit<QlogOptions, "write" | "wall" | "format">) => Qlog | undefined {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     accessSync(folder, constants.W_OK);
@@ -20,7 +24,7 @@ export function qlogInto(folder: string): (connection: Omit<QlogOptions, "write"
   return (connection) => {
     const trace = Trace.open(join(folder, `${toHex(connection.cid)}_${connection.role}.sqlog`));
     if (!trace) return undefined;
-    const log = new Qlog({ ...connection, wall: Date.now(), write: (record) => trace.write(record) });
+    const log = new Qlog({ ...connection, wall: Date.now(), format, write: (record) => trace.write(record) });
     const { closed } = log;
     log.closed = (info) => {
       closed.call(log, info);

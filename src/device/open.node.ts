@@ -13,10 +13,12 @@ import { watchHost } from "#transport/hostWatch.node.js";
 import { keyLogInto } from "#transport/keyLog.node.js";
 import { localMaxDatagram } from "#transport/localMtu.node.js";
 import { qlogInto } from "#transport/qlog.node.js";
+import type { QlogFormat } from "#transport/qlogDialect.js";
 import { REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
 import { bindUdp } from "#transport/udp.node.js";
 import type { DevicePorts } from "./channel.js";
 import { Client } from "./client.js";
+import { measureLoop } from "./loopLag.node.js";
 import { Server, type ServerOptions } from "./server.js";
 import { DEFAULT_PORT } from "./target.js";
 
@@ -44,10 +46,14 @@ export interface OpenOptions {
   readonly memoryLimit?: number;
   /** Rounds the size of every data packet up to a multiple of so many bytes, 1 to 1200: an onlooker learns less from sizes. */
   readonly padTo?: number;
+  /** Measure how late this process hears its timers, for `stats().eventLoopLagP99Ms`. */
+  readonly measureLoop?: boolean;
   /** Instead of the usual limits of one epoch. */
   readonly rekeyLimits?: Partial<RekeyLimits>;
   /** Writes a qlog trace (`.sqlog`) of every connection into this folder: numbers and lengths, never contents or keys. */
   readonly qlogDir?: string;
+  /** "0.3", which qvis reads best, unless said otherwise; "latest": the newest drafts (QUIC events 12). */
+  readonly qlogFormat?: QlogFormat;
   /** Appends the secrets of every connection to this file, and says so in a warning of the process: whoever reads it reads everything. */
   readonly keyLogFile?: string;
 }
@@ -88,6 +94,7 @@ async function open<Device>(
         watchHost,
         memoryLimit: options.memoryLimit,
         padTo: options.padTo,
+        loopLag: options.measureLoop ? measureLoop() : undefined,
         ...logs,
         ...(rekeyLimits && { rekeyLimits: { ...REKEY_LIMITS, ...rekeyLimits } }),
       },
@@ -99,10 +106,10 @@ async function open<Device>(
   }
 }
 
-function openLogs({ qlogDir, keyLogFile }: OpenOptions): Pick<DevicePorts, "log" | "keyLog"> {
+function openLogs({ qlogDir, qlogFormat, keyLogFile }: OpenOptions): Pick<DevicePorts, "log" | "keyLog"> {
   const warn = (message: string): void => process.emitWarning(message, { code: "HANDFAST_KEYLOG" });
   return {
-    ...(qlogDir !== undefined && { log: qlogInto(qlogDir) }),
+    ...(qlogDir !== undefined && { log: qlogInto(qlogDir, qlogFormat) }),
     ...(keyLogFile !== undefined && { keyLog: keyLogInto(keyLogFile, warn) }),
   };
 }
