@@ -22,5 +22,5 @@ export { NotReachableError, PeerForgotUsError } from "#transport/dial.js";
 export type { MemoryStats } from "#transport/endpointMemory.js";
 export type { EndpointStats } from "#transport/endpointStats.js";
 export type { Session } from "#transport/session.js";
-export { SessionClosedError, StreamResetError } from "#transport/sessionErrors.js";
+export { SessionClosedError, StreamResetError, StreamsExhaustedError } from "#transport/sessionErrors.js";
 export type { SessionStream } from "#transport/sessionStream.js";

@@ -208,9 +208,19 @@ export class Connection {
     return this.#events.shift();
   }
 
-  /** A new stream, or undefined while the peer allows no more ("streamsAvailable" tells). */
-  openStream(unidirectional = false): Stream | undefined {
-    return this.#closing.open ? this.#parts.streams.open(unidirectional) : undefined;
+  /** A new stream, or undefined while the peer allows no more. `waits`: it is to hear of that; "streamsAvailable" tells when. */
+  openStream(unidirectional = false, waits = true): Stream | undefined {
+    if (!this.#closing.open) return undefined;
+    const stream = this.#parts.streams.open(unidirectional, waits);
+    // It has to be said that somebody waits, also when nothing else happens.
+    if (!stream && waits) this.#options.onWork?.();
+    return stream;
+  }
+
+  /** Nobody waits any longer for leave to open such a stream. */
+  stopWaiting(unidirectional: boolean): void {
+    this.#parts.streams.stopWaiting(unidirectional);
+    this.#options.onWork?.();
   }
 
   /** False when it is larger than `maxDatagramSize`, or the connection is closed. Thrown away if it has not left before `expiresAt`. */
@@ -251,6 +261,7 @@ export class Connection {
     this.#options.rekey.age(hiddenMs, now);
     this.#parts.path.verify(askAt);
     this.#options.log?.resumed(hiddenMs, now);
+    this.#events.push({ type: "resumed", hiddenMs });
     this.#options.onWork?.();
   }
 
