@@ -28,6 +28,12 @@ export const FUZZ_SEEDS: Readonly<Record<string, readonly Uint8Array[]>> = {
     Uint8Array.of(1, 0, 2, 13, 11, 12, 2, 0, 2, 13),
     Uint8Array.of(1, 1, 4, 20, 13, 12, 2, 0, 5, 30, 3, 13, 6, 7),
     Uint8Array.of(0, 0, 1, 14, 9, 9, 1, 8, 3, 9, 1, 8, 4, 8, 2),
+    // A bit that is wrong, either way; the same message twice, and a second one, before the new keys are in use.
+    Uint8Array.of(1, 0, 3, 20, 1, 13),
+    Uint8Array.of(0, 1, 3, 90, 1, 13),
+    Uint8Array.of(1, 0, 16, 2, 7, 13),
+    Uint8Array.of(0, 1, 16, 2, 7, 13),
+    Uint8Array.of(0, 1, 16, 2, 8, 4, 3, 13),
   ],
   sequences: [concat(Uint8Array.of(9), frame(0x0a, [0, 3], random(3)))],
 };

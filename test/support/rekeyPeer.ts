@@ -15,6 +15,8 @@ export class RekeyPeer implements Wire {
   /** Its messages that nobody has passed on yet. */
   readonly waiting: Uint8Array[] = [];
   now = 1;
+  /** It hears nothing, and so stays with the keys it has. */
+  deaf = false;
   readonly #protection: PacketProtection;
   readonly #rekey: Rekey;
   readonly #heard = new CryptoStream();
@@ -54,6 +56,7 @@ export class RekeyPeer implements Wire {
   }
 
   open(datagram: Uint8Array): number | undefined {
+    if (this.deaf) return undefined;
     const { length } = datagram;
     let number: number | undefined;
     this.#try(() => {

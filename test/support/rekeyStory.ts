@@ -14,6 +14,8 @@ const MOST_ACTS = 24;
 const EACH = 6;
 /** Renewing more often leads nowhere new. */
 const MOST_EPOCHS = 2;
+/** Acts after which bytes may be missing, or wrong, or too many. */
+const SPOILING = [3, 5, 9, 14, 15];
 /** How a peer that lies about keys, or about where its bytes belong, may end it. */
 const ENDS = ["KEY_UPDATE_ERROR", "CRYPTO_BUFFER_EXCEEDED", "IDLE"];
 
@@ -37,6 +39,8 @@ class Story {
   #last: Uint8Array = new Uint8Array(0);
   #lastAt = 0;
   #furthest = "";
+  /** What came may not be whole messages in order any more. */
+  #spoiled = false;
 
   constructor(program: Uint8Array) {
     this.#program = program;
@@ -62,7 +66,8 @@ class Story {
 
   #act(): void {
     const victim = this.#victim;
-    const act = this.#next() % 16;
+    const act = this.#next() % 17;
+    if (SPOILING.includes(act)) this.#spoiled = true;
     switch (act) {
       case 0:
         victim.connection.rekey();
@@ -94,9 +99,11 @@ class Story {
         break;
       case 7: // the same message once more
         this.#tell(this.#last.slice());
+        this.#mustEnd();
         break;
       case 8:
         this.#tell(this.#forged());
+        this.#mustEnd();
         break;
       case 9: {
         const gap = this.#next() * 32;
@@ -115,6 +122,9 @@ class Story {
       case 13:
         victim.send(Uint8Array.of(FRAME.PING));
         break;
+      case 16:
+        this.#peer.deaf = !this.#peer.deaf;
+        break;
       case 14: // half a message now, the rest, perhaps, later
         this.#tell(this.#take().subarray(0, this.#next()));
         break;
@@ -125,6 +135,12 @@ class Story {
         );
     }
     this.#furthest = `${act}`;
+  }
+
+  /** A whole message that comes again, or that nobody has made by the rules. */
+  #mustEnd(): void {
+    if (this.#spoiled || this.#last.length === 0 || this.#victim.ending !== "") return;
+    throw new Error("a message out of turn was taken");
   }
 
   /** What the honest peer would say now. */
@@ -138,6 +154,7 @@ class Story {
     const epoch = Math.max(0, this.#peer.epoch + 1 + ((this.#next() & 7) - 3));
     const noise = this.#random.bytes([96, 48, 0, this.#next(), 256][kind & 3] ?? 0);
     const bytes = encodeRekeyMessage({ type: kind & 4 ? 1 : 2, epoch, noise });
+    if (kind & 24) this.#spoiled = true;
     if (kind & 8) bytes[0] = this.#next();
     if (kind & 16) bytes[5] = this.#next();
     return bytes;
