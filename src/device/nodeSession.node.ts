@@ -4,7 +4,7 @@ import type { CloseInfo } from "#transport/closing.js";
 import type { ConnectionStats } from "#transport/connectionStats.js";
 import { StreamDuplex } from "#transport/duplex.node.js";
 import type { OpenStreamOptions, Session, SessionEvents } from "#transport/session.js";
-import type { WaitOptions } from "#transport/sessionStream.js";
+import type { SessionStream, WaitOptions } from "#transport/sessionStream.js";
 import type { PeerSession } from "./channel.js";
 
 /** The device at the other end, as its bond names it. */
@@ -25,19 +25,13 @@ export class NodeSession extends Emitter<NodeSessionEvents> implements AsyncDisp
   readonly peer: Peer;
   /** The same session, whose streams have their other faces: promises, callbacks, web streams. Take incoming streams from one of the two. */
   readonly session: Session;
-
-  #streams = false;
+  readonly #passed = new Set<keyof NodeSessionEvents>();
+  readonly #onStream = (stream: SessionStream): void => this.emit("stream", new StreamDuplex(stream, this.path));
 
   constructor({ session, bond, device }: PeerSession) {
     super();
     this.peer = { id: device, name: bond.name, platform: bond.platform };
     this.session = session;
-    session.on("rekeyed", (epoch) => this.emit("rekeyed", epoch));
-    session.on("path", (address) => this.emit("path", address));
-    session.on("suspect", () => this.emit("suspect"));
-    session.on("resumed", (sleep) => this.emit("resumed", sleep));
-    session.on("replaced", () => this.emit("replaced"));
-    session.on("closed", (info) => this.emit("closed", info));
   }
 
   /** Where the peer is now. */
@@ -105,9 +99,7 @@ export class NodeSession extends Emitter<NodeSessionEvents> implements AsyncDisp
     listener: (...values: NodeSessionEvents[Name]) => unknown,
   ): this {
     super.on(name, listener);
-    if (name !== "stream" || this.#streams) return this;
-    this.#streams = true;
-    this.session.on("stream", (stream) => this.emit("stream", new StreamDuplex(stream, this.path)));
+    this.#passOn(name);
     return this;
   }
 
@@ -119,6 +111,23 @@ export class NodeSession extends Emitter<NodeSessionEvents> implements AsyncDisp
   /** Sends what was written (for two seconds at most), then says goodbye. */
   close(options: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
     return this.session.close(options);
+  }
+
+  override off<Name extends keyof NodeSessionEvents>(
+    name: Name,
+    listener: (...values: NodeSessionEvents[Name]) => unknown,
+  ): this {
+    super.off(name, listener);
+    if (name === "stream" && !this.has(name) && this.#passed.delete(name)) this.session.off("stream", this.#onStream);
+    return this;
+  }
+
+  /** Only what somebody wants to hear: a session that takes its streams from the iterator must not lose them to an event. */
+  #passOn(name: keyof NodeSessionEvents): void {
+    if (this.#passed.has(name)) return;
+    this.#passed.add(name);
+    if (name === "stream") this.session.on(name, this.#onStream);
+    else this.session.on(name, (...values) => this.emit(name, ...values));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

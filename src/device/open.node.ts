@@ -58,7 +58,10 @@ export interface OpenOptions {
   readonly keyLogFile?: string;
 }
 
-/** Opens a PC: announces it, accepts bonded devices. Throws StateError, PortUnavailableError, LogUnwritableError, HandfastError BAD_NAME. */
+/**
+ * Opens a PC: announces it, accepts bonded devices. Throws StateError, PortUnavailableError, LogUnwritableError, HandfastError BAD_NAME,
+ * RangeError for a `memoryLimit` or a `padTo` that is none.
+ */
 export async function createServer(options: OpenOptions): Promise<Server> {
   return await open(options, options.port ?? DEFAULT_PORT, (ports, server) => new Server(ports, server));
 }
@@ -82,11 +85,14 @@ async function open<Device>(
   const crypto: Crypto = BACK_ENDS[options.crypto ?? "fastest"];
   const logs = openLogs(options);
   const store = await openStore(options.store);
+  const opened: { close(): Promise<void> }[] = [store];
   try {
     const host = interfaces?.every((each) => each.startsWith("lo")) ? "127.0.0.1" : "0.0.0.0";
     const socket = await bindUdp({ port, host });
+    opened.unshift(socket);
     const shared = { clock: systemClock, random: systemRandom, crypto };
     const discovery = await Mdns.open({ ...shared, ...(interfaces && { interfaces }) });
+    opened.unshift(discovery);
     return make(
       {
         ...{ ...shared, store, socket, discovery },
@@ -101,7 +107,8 @@ async function open<Device>(
       { name, platform: platform(), service: options.service ?? "handfast" },
     );
   } catch (error) {
-    await store.close();
+    // What stayed open would keep the program from ending.
+    for (const each of opened) await each.close();
     throw error;
   }
 }

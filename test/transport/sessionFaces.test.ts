@@ -183,11 +183,18 @@ test("Node's sessions: streams by event, datagrams for the web, a wait that can 
   await stream.write(Uint8Array.of(1, 2, 3));
   await world.clock.runUntilAsync(() => chunks.length > 0, 100);
   assert.deepEqual(Buffer.concat(chunks), Buffer.of(1, 2, 3));
+  // Who listens no longer leaves streams to the iterator.
+  const listener = (): void => {};
+  const other = new NodeSession({ session: client, bond, device: "8899aabbccddeeff", first: false });
+  other.on("stream", listener).off("stream", listener);
+  const forIterator = firstOf(other.incomingStreams());
+  const opened = await node.openStream();
+  opened.write("x");
+  await world.until(forIterator);
   const reader = node.readableDatagrams.getReader();
   client.sendDatagram(Uint8Array.of(7));
   assert.deepEqual((await world.until(reader.read())).value, Uint8Array.of(7));
   assert.ok(node.maxDatagramSize > 1000);
-  await node.openStream();
   await node.openStream({ wait: false });
   await assert.rejects(node.openStream({ wait: false }), { code: "STREAMS_EXHAUSTED" });
   world.network.tap = () => [];
