@@ -1,5 +1,6 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { toHex } from "#kernel/bytes.js";
 import { LogUnwritableError } from "./logUnwritable.node.js";
 import { Qlog, type QlogOptions } from "./qlog.js";
@@ -9,7 +10,7 @@ const FLUSH_BYTES = 64 * 1024;
 
 /**
  * Writes each connection into a `.sqlog` file of its own below `folder`, which is made if need be. Records are buffered, 64 KiB at
- * a time. Throws LogUnwritableError; what cannot be written later ends the trace, never the connection.
+ * a time, and at the end of the program. Throws LogUnwritableError; what cannot be written later ends the trace, never the connection.
  */
 export function qlogInto(
   folder: string,
@@ -34,6 +35,12 @@ export function qlogInto(
   };
 }
 
+/** What a program that ends in the middle of its connections has not written yet. */
+const OPEN = new Set<Trace>();
+const flushAll = (): void => {
+  for (const trace of OPEN) trace.close();
+};
+
 /** One file, until it is closed or the disk is full. */
 class Trace {
   #file: number | undefined;
@@ -49,6 +56,8 @@ class Trace {
 
   private constructor(file: number) {
     this.#file = file;
+    if (OPEN.size === 0) process.once("exit", flushAll);
+    OPEN.add(this);
   }
 
   write(record: string): void {
@@ -59,6 +68,8 @@ class Trace {
 
   close(): void {
     this.#flush();
+    OPEN.delete(this);
+    if (OPEN.size === 0) process.off("exit", flushAll);
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
   }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { statSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import { qlogInto } from "#transport/qlog.node.js";
 import type { QlogFormat } from "#transport/qlogDialect.js";
@@ -240,6 +242,19 @@ test("a dial that nobody answers, and one that was given up, leave a trace that 
       { sent: 3, owner: "remote", connection_code: "UNREACHABLE" },
       { sent: 1, owner: "local", application_code: 0 },
     ]);
+  });
+});
+
+test("a program that ends in the middle of a connection leaves what it has seen", async () => {
+  await inFolder(async (folder) => {
+    const cid = "new Uint8Array(8)";
+    const script = `import { qlogInto } from "#transport/qlog.node.js";
+      const log = qlogInto(${JSON.stringify(folder)})({ role: "initiator", cid: ${cid}, clientCid: ${cid}, now: 1 });
+      log.packetSize(1452, 2);
+      process.exit(3);`;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    assert.equal(status, 3, stderr);
+    assert.equal(tracesIn(folder, "initiator")[0]?.count("recovery:mtu_updated"), 1);
   });
 });
 
