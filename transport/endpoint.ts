@@ -1,17 +1,21 @@
 import { compareBytes } from "#kernel/bytes.js";
+import type { HandfastError } from "#kernel/errors.js";
 import type { Address, Instant, Machine, OutgoingDatagram } from "#kernel/ports.js";
 import { type Accepted, Acceptor } from "./acceptor.js";
 import type { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
+import type { ConnectionLog } from "./connectionLog.js";
 import { ConnectionTable, type Entry } from "./connectionTable.js";
 import { DatagramPool } from "./datagramPool.js";
 import { Dial, type DialResult, drawCid } from "./dial.js";
 import { EndpointMemory, type MemoryStats } from "./endpointMemory.js";
+import { type EndpointCounts, type EndpointStats, endpointDrops, endpointStats } from "./endpointStats.js";
 import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { answeredScid, handshakeType } from "./handshakePackets.js";
 import { openConnection, type Surroundings } from "./openConnection.js";
 import type { PacketDrops } from "./packet.js";
+import { checkPadTo } from "./padding.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
@@ -30,6 +34,7 @@ interface Dialling {
   readonly handle: number;
   readonly dial: Dial;
   readonly options: ConnectOptions;
+  readonly log: ConnectionLog | undefined;
 }
 
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
@@ -49,7 +54,9 @@ export class Endpoint implements Machine {
   readonly #surroundings: Surroundings;
   #nextHandle = 1;
 
+  /** Throws RangeError for a `memoryLimit` or a `padTo` that is none. */
   constructor(options: EndpointOptions) {
+    checkPadTo(options.padTo);
     this.#options = options;
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
     const newCid = (): Uint8Array => this.#newCid();
@@ -69,15 +76,11 @@ export class Endpoint implements Machine {
 
   /** Dropped datagrams by reason, since the start. */
   get drops(): EndpointDrops {
-    const none = { mac1: 0, rate: 0, stranger: 0, malformed: 0, cookie: 0, duplicate: 0 };
-    const total = { ...none, ...this.#acceptor?.drops, ...this.#drops, short: 0, epoch: 0, forged: 0 };
-    for (const drops of [this.#gone, ...[...this.#entries.values()].map((entry) => entry.protection.drops)]) {
-      total.short += drops.short;
-      total.epoch += drops.epoch;
-      total.duplicate += drops.duplicate;
-      total.forged += drops.forged;
-    }
-    return total;
+    return endpointDrops(this.#counts);
+  }
+
+  stats(): EndpointStats {
+    return endpointStats(this.#counts);
   }
 
   get memory(): MemoryStats {
@@ -101,13 +104,18 @@ export class Endpoint implements Machine {
     const scid = this.#newCid();
     const parameters = this.#memory.promise(this.#parameters);
     const dial = new Dial({ ...options, crypto, random, own: identity, scid, parameters, now });
-    this.#dials.set(cidKey(scid), { handle, dial, options });
+    const log = this.#options.log?.({ role: "initiator", cid: scid, clientCid: scid, now });
+    this.#dials.set(cidKey(scid), { handle, dial, options, log });
     return handle;
   }
 
   /** Stops dialling; no event follows. */
   cancel(handle: number): void {
-    for (const [key, entry] of this.#dials) if (entry.handle === handle) this.#dials.delete(key);
+    for (const [key, dialling] of this.#dials) {
+      if (dialling.handle !== handle) continue;
+      this.#dials.delete(key);
+      dialling.log?.closed({ error: undefined, code: 0, reason: "given up", remote: false });
+    }
   }
 
   /** The adapter saw another network: connections that we dialled ask whether their peer can still be reached. */
@@ -142,11 +150,11 @@ export class Endpoint implements Machine {
   tick(now: Instant): void {
     // Nobody is so busy: this process, or the whole machine, was stopped.
     if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
-    for (const [key, { handle, dial }] of this.#dials) {
-      const result = dial.tick(now);
+    for (const [key, dialling] of this.#dials) {
+      const result = dialling.dial.tick(now);
       if (!result?.error) continue;
       this.#dials.delete(key);
-      this.#events.push({ type: "failed", dial: handle, error: result.error });
+      this.#onFailed(dialling, result.error);
     }
     for (let due = this.#entries.takeDue(now); due; due = this.#entries.takeDue(now)) {
       if (due.expired) this.#forget(due.entry);
@@ -163,9 +171,11 @@ export class Endpoint implements Machine {
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
     if (this.#replies.length > 0) return this.#replies.shift();
     if (this.#dials.size > 0)
-      for (const { dial } of this.#dials.values()) {
+      for (const { dial, log } of this.#dials.values()) {
         const datagram = dial.nextDatagram(now);
-        if (datagram) return datagram;
+        if (!datagram) continue;
+        log?.handshakeSent("init", datagram.bytes.length, now);
+        return datagram;
       }
     for (let entry = this.#entries.active(); entry; entry = this.#entries.active()) {
       const datagram = entry.connection.nextDatagram(now);
@@ -199,14 +209,21 @@ export class Endpoint implements Machine {
     const key = cidKey(answeredScid(datagram));
     const found = this.#dials.get(key);
     const result = found?.dial.receive(datagram, from, now);
-    if (result === "cookie") return;
     if (!found || !result) {
       this.#drops.unexpected++;
       return;
     }
+    found.log?.handshakeReceived(result === "cookie" ? "cookie" : "response", datagram.length, now);
+    if (result === "cookie") return;
     this.#dials.delete(key);
-    if (result.error) this.#events.push({ type: "failed", dial: found.handle, error: result.error });
+    if (result.error) this.#onFailed(found, result.error);
     else this.#onDialled(found, result, now);
+  }
+
+  #onFailed({ handle, log }: Dialling, error: HandfastError): void {
+    this.#events.push({ type: "failed", dial: handle, error });
+    const { message: reason } = error;
+    log?.closed({ error: new TransportError(TRANSPORT_ERROR.UNREACHABLE, reason), code: 0, reason, remote: true });
   }
 
   #receiveData(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -256,7 +273,7 @@ export class Endpoint implements Machine {
   }
 
   #onDialled(
-    { handle, options, dial }: Dialling,
+    { handle, options, dial, log }: Dialling,
     result: Extract<DialResult, { error: undefined }>,
     now: Instant,
   ): void {
@@ -276,6 +293,7 @@ export class Endpoint implements Machine {
         path: result.path,
         rttMs: result.rttMs,
         dialledAt: dial.since,
+        log,
         held: options.hold === true && !result.copied,
       },
       now,
@@ -351,6 +369,17 @@ export class Endpoint implements Machine {
     entry.protection.erase();
     entry.connection.discard();
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
+  }
+
+  get #counts(): EndpointCounts {
+    const [acceptor, entries, gone, drops, memory] = [
+      this.#acceptor,
+      this.#entries,
+      this.#gone,
+      this.#drops,
+      this.memory,
+    ];
+    return { acceptor, entries, gone, drops, memory, dialling: this.#dials.size };
   }
 
   #newCid(): Uint8Array {

@@ -47,6 +47,9 @@ export async function bindUdp(options: { readonly port: number; readonly host: s
       if (!congested) unasked = 0;
       return congested;
     },
+    get queuedBytes() {
+      return open ? raw.getSendQueueSize() : 0;
+    },
     send(bytes, to) {
       unasked += bytes.length;
       // Without a callback Node tells nobody about an error, and does not wait for the next tick either.

@@ -9,13 +9,14 @@ import type { MemoryStats } from "#transport/endpointMemory.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
+import type { DeviceStats, Drops } from "./deviceStats.js";
 import { Discovered } from "./discovered.js";
 import type { Host } from "./discoveryPort.js";
 import { type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
 import { lookFor } from "./lookFor.js";
 import { OWN_UPGRADES } from "./quantum.js";
 import { type PairingWay, type PairOptions, runPairing } from "./runPairing.js";
-import type { Drops, ServerOptions } from "./server.js";
+import type { ServerOptions } from "./server.js";
 import { keyOf, parseAddress, type Target } from "./target.js";
 
 const CONNECT_MS = 10_000;
@@ -61,8 +62,12 @@ export class Client implements AsyncDisposable {
 
   /** What has been dropped and why, for `status`. */
   get drops(): Drops {
-    const { port, drops } = this.#channel;
-    return { port: { ...port.drops }, channel: { ...drops } };
+    return this.#channel.drops;
+  }
+
+  /** Sessions, handshakes, drops, memory and queues of this moment. */
+  stats(): DeviceStats {
+    return this.#channel.stats();
   }
 
   /** Devices on the network, as they appear. Ends when `signal` aborts. */
