@@ -8,13 +8,13 @@ import { nobleCrypto } from "#crypto/noble.js";
 import { Mdns } from "#discovery/mdns.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import { isDeviceName } from "#pairing/deviceName.js";
+import { bindBothFamilies } from "#transport/bothFamilies.node.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
 import { watchHost } from "#transport/hostWatch.node.js";
 import { keyLogInto } from "#transport/keyLog.node.js";
 import { localMaxDatagram } from "#transport/localMtu.node.js";
 import { qlogInto } from "#transport/qlog.node.js";
 import { REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
-import { bindUdp } from "#transport/udp.node.js";
 import type { DevicePorts } from "./channel.js";
 import { Client } from "./client.js";
 import { Server, type ServerOptions } from "./server.js";
@@ -26,6 +26,9 @@ const BACK_ENDS: Readonly<Record<BackEnd, Crypto>> = {
   node: nativeCrypto,
   noble: nobleCrypto,
 };
+
+const EVERYWHERE = { ipv4: "0.0.0.0", ipv6: "::" };
+const LOOPBACK = { ipv4: "127.0.0.1", ipv6: "::1" };
 
 export interface OpenOptions {
   /** What people see on other screens; 1 to 64 bytes, one visible line. */
@@ -75,8 +78,8 @@ async function open<Device>(
   const logs = openLogs(options);
   const store = await openStore(options.store);
   try {
-    const host = interfaces?.every((each) => each.startsWith("lo")) ? "127.0.0.1" : "0.0.0.0";
-    const socket = await bindUdp({ port, host });
+    const onlyLoopback = interfaces?.every((each) => each.startsWith("lo"));
+    const socket = await bindBothFamilies({ port, ...(onlyLoopback ? LOOPBACK : EVERYWHERE) });
     const shared = { clock: systemClock, random: systemRandom, crypto };
     const discovery = await Mdns.open({ ...shared, ...(interfaces && { interfaces }) });
     return make(
