@@ -1,22 +1,21 @@
-import { compareBytes } from "#kernel/bytes.js";
-import type { HandfastError } from "#kernel/errors.js";
 import type { Address, Instant, Machine, OutgoingDatagram } from "#kernel/ports.js";
 import { type Accepted, Acceptor } from "./acceptor.js";
 import type { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
-import type { ConnectionLog } from "./connectionLog.js";
 import { ConnectionTable, type Entry } from "./connectionTable.js";
 import { DatagramPool } from "./datagramPool.js";
-import { Dial, type DialResult, drawCid } from "./dial.js";
+import { Dial, drawCid } from "./dial.js";
+import { type AnsweredDial, Dials } from "./dials.js";
 import { EndpointMemory, type MemoryStats } from "./endpointMemory.js";
 import { type EndpointCounts, type EndpointStats, endpointDrops, endpointStats } from "./endpointStats.js";
 import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import { answeredScid, handshakeType } from "./handshakePackets.js";
+import { handshakeType } from "./handshakePackets.js";
 import { openConnection, type Surroundings } from "./openConnection.js";
 import type { PacketDrops } from "./packet.js";
 import { checkPadTo } from "./padding.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
+import { superseded } from "./succession.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
 const HALF_OPEN_PER_BOND = 2;
@@ -27,16 +26,6 @@ const HANDSHAKE = 3;
 const INIT = 0;
 const ASLEEP_MS = 5_000;
 const RESUME_SPACING_MS = 10;
-/** Two dials that cross within this time are one wish. */
-const CROSSING_MS = 10_000;
-
-interface Dialling {
-  readonly handle: number;
-  readonly dial: Dial;
-  readonly options: ConnectOptions;
-  readonly log: ConnectionLog | undefined;
-}
-
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
 export class Endpoint implements Machine {
   readonly answersWait = true;
@@ -44,7 +33,7 @@ export class Endpoint implements Machine {
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
   readonly #entries = new ConnectionTable();
-  readonly #dials = new Map<number, Dialling>();
+  readonly #dials = new Dials();
   readonly #replies: OutgoingDatagram[] = [];
   readonly #events: EndpointEvent[] = [];
   readonly #resets = new TokenBuckets(10, 10);
@@ -52,7 +41,6 @@ export class Endpoint implements Machine {
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
   readonly #memory: EndpointMemory;
   readonly #surroundings: Surroundings;
-  #nextHandle = 1;
 
   /** Throws RangeError for a `memoryLimit` or a `padTo` that is none. */
   constructor(options: EndpointOptions) {
@@ -100,22 +88,16 @@ export class Endpoint implements Machine {
   /** Starts to dial; the handle comes back in "connected" or "failed". */
   connect(options: ConnectOptions, now: Instant): number {
     const { crypto, random, identity } = this.#options;
-    const handle = this.#nextHandle++;
     const scid = this.#newCid();
     const parameters = this.#memory.promise(this.#parameters);
     const dial = new Dial({ ...options, crypto, random, own: identity, scid, parameters, now });
     const log = this.#options.log?.({ role: "initiator", cid: scid, clientCid: scid, now });
-    this.#dials.set(cidKey(scid), { handle, dial, options, log });
-    return handle;
+    return this.#dials.add(dial, options, log);
   }
 
   /** Stops dialling; no event follows. */
   cancel(handle: number): void {
-    for (const [key, dialling] of this.#dials) {
-      if (dialling.handle !== handle) continue;
-      this.#dials.delete(key);
-      dialling.log?.closed({ error: undefined, code: 0, reason: "given up", remote: false });
-    }
+    this.#dials.cancel(handle);
   }
 
   /** The adapter saw another network: connections that we dialled ask whether their peer can still be reached. */
@@ -150,12 +132,7 @@ export class Endpoint implements Machine {
   tick(now: Instant): void {
     // Nobody is so busy: this process, or the whole machine, was stopped.
     if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
-    for (const [key, dialling] of this.#dials) {
-      const result = dialling.dial.tick(now);
-      if (!result?.error) continue;
-      this.#dials.delete(key);
-      this.#onFailed(dialling, result.error);
-    }
+    for (const { handle, error } of this.#dials.tick(now)) this.#events.push({ type: "failed", dial: handle, error });
     for (let due = this.#entries.takeDue(now); due; due = this.#entries.takeDue(now)) {
       if (due.expired) this.#forget(due.entry);
       else due.entry.connection.tick(now);
@@ -163,20 +140,16 @@ export class Endpoint implements Machine {
   }
 
   get deadline(): Instant | undefined {
-    let earliest = this.#entries.deadline ?? Number.POSITIVE_INFINITY;
-    for (const { dial } of this.#dials.values()) earliest = Math.min(earliest, dial.deadline);
+    const earliest = Math.min(this.#entries.deadline ?? Number.POSITIVE_INFINITY, this.#dials.deadline);
     return Number.isFinite(earliest) ? earliest : undefined;
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
     if (this.#replies.length > 0) return this.#replies.shift();
-    if (this.#dials.size > 0)
-      for (const { dial, log } of this.#dials.values()) {
-        const datagram = dial.nextDatagram(now);
-        if (!datagram) continue;
-        log?.handshakeSent("init", datagram.bytes.length, now);
-        return datagram;
-      }
+    if (this.#dials.size > 0) {
+      const datagram = this.#dials.nextDatagram(now);
+      if (datagram) return datagram;
+    }
     for (let entry = this.#entries.active(); entry; entry = this.#entries.active()) {
       const datagram = entry.connection.nextDatagram(now);
       if (datagram) return datagram;
@@ -206,24 +179,11 @@ export class Endpoint implements Machine {
   }
 
   #receiveAnswer(datagram: Uint8Array, from: Address, now: Instant): void {
-    const key = cidKey(answeredScid(datagram));
-    const found = this.#dials.get(key);
-    const result = found?.dial.receive(datagram, from, now);
-    if (!found || !result) {
-      this.#drops.unexpected++;
-      return;
-    }
-    found.log?.handshakeReceived(result === "cookie" ? "cookie" : "response", datagram.length, now);
-    if (result === "cookie") return;
-    this.#dials.delete(key);
-    if (result.error) this.#onFailed(found, result.error);
-    else this.#onDialled(found, result, now);
-  }
-
-  #onFailed({ handle, log }: Dialling, error: HandfastError): void {
-    this.#events.push({ type: "failed", dial: handle, error });
-    const { message: reason } = error;
-    log?.closed({ error: new TransportError(TRANSPORT_ERROR.UNREACHABLE, reason), code: 0, reason, remote: true });
+    const answer = this.#dials.receive(datagram, from, now);
+    if (!answer) this.#drops.unexpected++;
+    else if (answer === "cookie") return;
+    else if ("error" in answer) this.#events.push({ type: "failed", dial: answer.handle, error: answer.error });
+    else this.#onDialled(answer, now);
   }
 
   #receiveData(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -272,11 +232,7 @@ export class Endpoint implements Machine {
     openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);
   }
 
-  #onDialled(
-    { handle, options, dial, log }: Dialling,
-    result: Extract<DialResult, { error: undefined }>,
-    now: Instant,
-  ): void {
+  #onDialled({ handle, options, dial, log, result }: AnsweredDial, now: Instant): void {
     const entry = openConnection(
       this.#surroundings,
       {
@@ -318,25 +274,11 @@ export class Endpoint implements Machine {
 
   /** The peer has proved that it holds this connection: older ones of the same bond end. */
   #supersede(entry: Entry, now: Instant): void {
-    for (const other of this.#entries.ofPeer(entry.peerId)) {
-      if (other === entry || !other.live || !other.connection.open) continue;
-      if (this.#crosses(entry, other, now)) this.#endCrossing(entry, other, now);
-      else if (other.since <= entry.since)
-        this.#end(other, TRANSPORT_ERROR.REPLACED, "the device has connected anew", now);
+    const ofPeer = this.#entries.ofPeer(entry.peerId);
+    for (const { entry: loser, code, reason } of superseded(entry, ofPeer, this.#options.identity.public, now)) {
+      this.#entries.setLive(loser);
+      this.#end(loser, code, reason, now);
     }
-  }
-
-  /** Both devices have dialled at the same time: PROTOCOL.md §2. */
-  #crosses(a: Entry, b: Entry, now: Instant): boolean {
-    return a.role !== b.role && now - Math.min(a.since, b.since) < CROSSING_MS;
-  }
-
-  /** Of two connections that cross, both ends keep the one that the smaller static key has dialled. */
-  #endCrossing(a: Entry, b: Entry, now: Instant): void {
-    const oursWins = compareBytes(this.#options.identity.public, a.peerStatic) < 0;
-    const loser = (a.role === "initiator") === oursWins ? b : a;
-    this.#entries.setLive(loser);
-    this.#end(loser, TRANSPORT_ERROR.DUPLICATE_DIAL, "both devices have dialled, the other connection stays", now);
   }
 
   /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 4. */

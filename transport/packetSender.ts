@@ -143,11 +143,12 @@ export class PacketSender {
     return 1 + (((high << 16) | (middle << 8) | low) % this.#skipPeriod);
   }
 
-  /** RFC 9002 §6.2.4: a probe carries what is oldest, in case it was lost, or a PING. */
+  /** RFC 9002 §6.2.4: probes carry what is oldest, each its own part of it, in case it was lost, or a PING. */
   #prepareProbe(): void {
-    const oldest = this.#parts.recovery.oldest();
-    if (oldest && !this.#writer.hasWork(this.#options.rekey.restricted)) this.#writer.onLost(oldest.frames);
-    this.#parts.due.ping = true;
+    const { recovery, due } = this.#parts;
+    if (!this.#writer.hasWork(this.#options.rekey.restricted))
+      for (const { frames } of recovery.oldest(recovery.probesDue)) this.#writer.onLost(frames);
+    due.ping = true;
   }
 
   /** Answers and asks whether an address is the peer's: RFC 9000 §8.2. */

@@ -8,6 +8,7 @@ import { nobleCrypto } from "#crypto/noble.js";
 import { Mdns } from "#discovery/mdns.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import { isDeviceName } from "#pairing/deviceName.js";
+import { bindBothFamilies } from "#transport/bothFamilies.node.js";
 import { systemClock, systemRandom } from "#transport/clock.node.js";
 import { watchHost } from "#transport/hostWatch.node.js";
 import { keyLogInto } from "#transport/keyLog.node.js";
@@ -15,7 +16,6 @@ import { localMaxDatagram } from "#transport/localMtu.node.js";
 import { qlogInto } from "#transport/qlog.node.js";
 import type { QlogFormat } from "#transport/qlogDialect.js";
 import { REKEY_LIMITS, type RekeyLimits } from "#transport/rekeyLimits.js";
-import { bindUdp } from "#transport/udp.node.js";
 import type { DevicePorts } from "./channel.js";
 import { Client } from "./client.js";
 import { measureLoop } from "./loopLag.node.js";
@@ -28,6 +28,9 @@ const BACK_ENDS: Readonly<Record<BackEnd, Crypto>> = {
   node: nativeCrypto,
   noble: nobleCrypto,
 };
+
+const EVERYWHERE = { ipv4: "0.0.0.0", ipv6: "::" };
+const LOOPBACK = { ipv4: "127.0.0.1", ipv6: "::1" };
 
 export interface OpenOptions {
   /** What people see on other screens; 1 to 64 bytes, one visible line. */
@@ -87,8 +90,8 @@ async function open<Device>(
   const store = await openStore(options.store);
   const opened: { close(): Promise<void> }[] = [store];
   try {
-    const host = interfaces?.every((each) => each.startsWith("lo")) ? "127.0.0.1" : "0.0.0.0";
-    const socket = await bindUdp({ port, host });
+    const onlyLoopback = interfaces?.every((each) => each.startsWith("lo"));
+    const socket = await bindBothFamilies({ port, ...(onlyLoopback ? LOOPBACK : EVERYWHERE) });
     opened.unshift(socket);
     const shared = { clock: systemClock, random: systemRandom, crypto };
     const discovery = await Mdns.open({ ...shared, ...(interfaces && { interfaces }) });
