@@ -19,13 +19,14 @@ export class Blocked {
   #waitMs = 0;
   #why: HeldUp | undefined;
   #whySince: Instant = 0;
-  readonly #ms = { stream: 0, connection: 0, application: 0 };
+  /** Made when there is something to count: most sessions are silent. */
+  #ms: Record<HeldUp, number> | undefined;
   /** Streams that their own limit holds up. */
   readonly streams: Set<Stream> = new Set();
 
   /** Milliseconds for which this was the reason. */
   ms(why: HeldUp, now: Instant): number {
-    return this.#ms[why] + (this.#why === why ? now - this.#whySince : 0);
+    return (this.#ms?.[why] ?? 0) + (this.#why === why ? now - this.#whySince : 0);
   }
 
   /** Call when a stream has changed. */
@@ -42,7 +43,10 @@ export class Blocked {
   /** Call when nothing more can be sent now. `why` undefined: there is more, but the path takes no more. */
   look(why: HeldUp | undefined, ptoMs: number, now: Instant): void {
     if (why !== this.#why) {
-      if (this.#why !== undefined) this.#ms[this.#why] += now - this.#whySince;
+      if (this.#why !== undefined) {
+        this.#ms ??= { stream: 0, connection: 0, application: 0 };
+        this.#ms[this.#why] += now - this.#whySince;
+      }
       this.#why = why;
       this.#whySince = now;
     }

@@ -61,9 +61,7 @@ export class Connection {
     const onElicitingSent = (now: Instant): void => this.#idle.onElicitingSent(now);
     const tools = { protection, rekey, peer, random, pool, padTo, log, onElicitingSent };
     this.#sender = new PacketSender(this.#parts, this.#writer, tools);
-    const { congestion } = options;
-    const told = { counters: this.#counters, congestion, maxDatagram, log };
-    this.#outcomes = new Outcomes(this.#parts, this.#writer, this.#sender, told);
+    this.#outcomes = new Outcomes(options, this.#parts, this.#writer, this.#sender, this.#counters, maxDatagram);
     this.#confirmed = options.role === "initiator";
     this.#held = options.held === true;
     if (this.#confirmed) this.#counters.handshakeMs = options.now - (options.dialledAt ?? options.now);

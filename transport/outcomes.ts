@@ -1,33 +1,37 @@
 import type { Instant } from "#kernel/ports.js";
-import type { ConnectionLog } from "./connectionLog.js";
+import type { ConnectionOptions } from "./connectionOptions.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import type { Counters } from "./connectionStats.js";
-import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
+import { createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import { BASE_DATAGRAM, PathMtu } from "./mtu.js";
 import type { PacketSender } from "./packetSender.js";
 import type { PacketWriter } from "./packetWriter.js";
 import type { SentPacket } from "./sentPacket.js";
-
-export interface OutcomesOptions {
-  readonly counters: Counters;
-  readonly congestion: ControllerName | undefined;
-  /** The largest that interface and peer allow. */
-  readonly maxDatagram: number;
-  readonly log: ConnectionLog | undefined;
-}
 
 /** What the other parts have to hear when packets have arrived, when they are given up, and when the path is another. */
 export class Outcomes {
   readonly #parts: ConnectionParts;
   readonly #writer: PacketWriter;
   readonly #sender: PacketSender;
-  readonly #options: OutcomesOptions;
+  readonly #options: ConnectionOptions;
+  readonly #counters: Counters;
+  readonly #maxDatagram: number;
 
-  constructor(parts: ConnectionParts, writer: PacketWriter, sender: PacketSender, options: OutcomesOptions) {
+  /** `maxDatagram`: the largest that interface and peer allow. */
+  constructor(
+    options: ConnectionOptions,
+    parts: ConnectionParts,
+    writer: PacketWriter,
+    sender: PacketSender,
+    counters: Counters,
+    maxDatagram: number,
+  ) {
     this.#parts = parts;
     this.#writer = writer;
     this.#sender = sender;
     this.#options = options;
+    this.#counters = counters;
+    this.#maxDatagram = maxDatagram;
   }
 
   onDelivery(acked: readonly SentPacket[], now: Instant): void {
@@ -41,10 +45,10 @@ export class Outcomes {
 
   onLoss(lost: readonly SentPacket[], now: Instant): void {
     const { mtu, rtt, recovery } = this.#parts;
-    const { counters, log } = this.#options;
+    const { log } = this.#options;
     for (const { number, frames, size, probe } of lost) {
       this.#writer.onLost(frames);
-      counters.bytesLost += size;
+      this.#counters.bytesLost += size;
       if (log) log.packetLost(number, recovery.largestAcked - number < recovery.packetThreshold, probe, now);
       if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
     }
@@ -53,13 +57,13 @@ export class Outcomes {
 
   readonly onPathMoved = (sameHost: boolean, now: Instant): void => {
     const parts = this.#parts;
-    this.#options.counters.pathChanges++;
+    this.#counters.pathChanges++;
     parts.cids.onMoved();
     parts.recovery.probe();
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;
     const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);
-    parts.mtu = new PathMtu(this.#options.maxDatagram);
+    parts.mtu = new PathMtu(this.#maxDatagram);
     parts.pacer.setMaxDatagram(BASE_DATAGRAM);
     parts.congestion = fresh;
     parts.recovery.startPath(fresh);
