@@ -1,6 +1,6 @@
 import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
 import { whatHoldsUp } from "./blockedFrames.js";
-import { Closing } from "./closing.js";
+import { type CloseInfo, Closing } from "./closing.js";
 import type { ConnectionEvent } from "./connectionEvents.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { cidKey } from "./connectionId.js";
@@ -16,6 +16,8 @@ import { DATA_OVERHEAD, MIN_PACKET, type PacketDrops } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
 import type { Stream } from "./stream.js";
+
+const GIVEN_UP: CloseInfo = { error: undefined, code: 0, reason: "given up", remote: false };
 
 /**
  * One keyed connection between two ends that have proved themselves: PROTOCOL.md §5 to §9.
@@ -290,6 +292,8 @@ export class Connection {
 
   /** Its endpoint has forgotten it: memory goes back, but for what the application can still read. */
   discard(): void {
+    // Nobody will hear of the end of what never began, or of a device that shuts down.
+    if (!this.#closedTold) this.#options.log?.closed(this.#closing.info ?? GIVEN_UP);
     const { streams, datagramsOut, memory } = this.#parts;
     streams.discard();
     datagramsOut.clear();

@@ -41,5 +41,6 @@ export interface ConnectionLog {
   path(change: "moved" | "suspect" | "networkChanged", peer: Address, now: Instant): void;
   /** The device slept; for so long `now` stood still. */
   resumed(hiddenMs: number, now: Instant): void;
+  /** The last word. Said again, it means nothing. */
   closed(info: CloseInfo): void;
 }

@@ -59,6 +59,10 @@ export class Dials {
     }
   }
 
+  close(): void {
+    for (const { handle } of [...this.#dials.values()]) this.cancel(handle);
+  }
+
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
     for (const { dial, log } of this.#dials.values()) {
       const datagram = dial.nextDatagram(now);

@@ -121,6 +121,12 @@ export class Endpoint implements Machine {
       this.#end(entry, TRANSPORT_ERROR.BOND_REVOKED, "this device was forgotten", now);
   }
 
+  /** The end of every connection and dial, without another word: keys are erased, traces closed. */
+  close(): void {
+    this.#dials.close();
+    for (const entry of [...this.#entries.values()]) this.#forget(entry);
+  }
+
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
     const form = (datagram[0] ?? 0) >> 6;
     if (form === DATA) this.#receiveData(datagram, from, now);

@@ -42,6 +42,7 @@ export class Qlog implements ConnectionLog {
   #metricsAt: Instant = Number.NEGATIVE_INFINITY;
   #packetSize = BASE_DATAGRAM;
   #congestion: string | undefined;
+  #over = false;
 
   constructor(options: QlogOptions) {
     this.#write = options.write;
@@ -129,6 +130,8 @@ export class Qlog implements ConnectionLog {
   }
 
   closed(info: CloseInfo): void {
+    if (this.#over) return;
+    this.#over = true;
     this.#event("closed", QLOG_DIALECTS[this.#format].closed(info), this.#now);
   }
 

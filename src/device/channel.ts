@@ -169,16 +169,18 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   async close(): Promise<void> {
     this.#stopWatching?.();
     this.#ports.loopLag?.stop();
-    for (const [handle, dialling] of this.#dialling) {
-      this.#endpoint.cancel(handle);
+    for (const dialling of this.#dialling.values())
       dialling.reject(new HandfastError("CLOSED", "This device was shut down."));
-    }
     this.#dialling.clear();
     for (const session of this.#sessions.values()) void session.close();
     // The goodbye leaves in the next turn; whether it arrives is not worth waiting for.
     await Promise.resolve();
     this.#pump.turn();
+    // What has not been delivered by now is not waited for, but the peer is told.
+    for (const session of this.#sessions.values()) session.abort();
+    this.#pump.turn();
     this.#pump.stop();
+    this.#endpoint.close();
     await this.#ports.socket.close();
   }
 

@@ -245,6 +245,29 @@ test("a dial that nobody answers, and one that was given up, leave a trace that 
   });
 });
 
+test("what never became a connection, and what is cut off when a device shuts down, leaves a trace that ends", async () => {
+  const lastOf = (trace: QlogTrace | undefined): unknown => [
+    trace?.events.at(-1)?.name,
+    trace?.events.at(-1)?.data["application_code"],
+  ];
+  await inFolder(async (folder) => {
+    const world = new ChannelWorld({ seed: 5, endpoint: { log: qlogInto(folder) } });
+    // The client never hears the Response: the server's half waits for it in vain.
+    world.network.tap = (bytes, from) => (from.host === SERVER.host ? [] : [bytes]);
+    world.dial();
+    await world.clock.runUntilAsync(() => false, 30_000);
+    assert.equal(world.server.endpoint.halfOpen, 0);
+    assert.deepEqual(tracesIn(folder, "responder").map(lastOf), [["transport:connection_closed", 0]]);
+  });
+  await inFolder(async (folder) => {
+    const world = new ChannelWorld({ seed: 5, endpoint: { log: qlogInto(folder) } });
+    await world.connected();
+    world.client.endpoint.close();
+    assert.equal(world.client.endpoint.connections, 0);
+    assert.deepEqual(tracesIn(folder, "initiator").map(lastOf), [["transport:connection_closed", 0]]);
+  });
+});
+
 test("a program that ends in the middle of a connection leaves what it has seen", async () => {
   await inFolder(async (folder) => {
     const cid = "new Uint8Array(8)";
