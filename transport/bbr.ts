@@ -119,7 +119,7 @@ export class Bbr implements CongestionController {
 
   #onRound(report: AckReport): void {
     if (!this.#pipeFilled) {
-      this.#checkPipe(report);
+      this.#checkPipe();
       return;
     }
     if (!this.#model.squeezed) return;
@@ -147,13 +147,13 @@ export class Bbr implements CongestionController {
   }
 
   /** The pipe is full when its rate stops growing, or when startup overflows the queue. */
-  #checkPipe({ inFlightBefore }: AckReport): void {
-    const { last, overloaded, rate, appLimited } = this.#model;
+  #checkPipe(): void {
+    const { last, flooded, rate } = this.#model;
     const ours = last.losses + last.arrivals >= STARTUP_FLIGHT;
-    if (overloaded && ours && last.losses >= STARTUP_LOSSES) {
+    if (flooded && ours && last.losses >= STARTUP_LOSSES) {
       this.#pipeFilled = true;
       this.#limits.onStartupOverflow(Math.max(last.delivered, this.#inFlight(1)));
-    } else if (!appLimited && inFlightBefore >= WINDOW_USED * this.#window) this.#pipeFilled = this.#pipe.onRound(rate);
+    } else if (last.peak >= WINDOW_USED * this.#window) this.#pipeFilled = this.#pipe.onRound(rate);
   }
 
   #move(report: AckReport): void {
