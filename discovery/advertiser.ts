@@ -1,6 +1,6 @@
 import type { Instant } from "#kernel/ports.js";
 import { Claim, type DeviceFacts } from "./claim.js";
-import type { LocalInterface } from "./ipv4.js";
+import type { LocalInterface } from "./localInterface.js";
 import { fold } from "./names.js";
 import { compareClaims, recordKey } from "./rdata.js";
 import type { DnsPacket, DnsRecord, OutgoingPacket, PacketOrigin } from "./records.js";

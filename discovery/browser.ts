@@ -1,7 +1,7 @@
 import { utf8 } from "#kernel/bytes.js";
 import type { Instant, RandomSource } from "#kernel/ports.js";
 import { type Description, Heard, MAX_INSTANCES } from "./heard.js";
-import { isOnLink, type LocalInterface } from "./ipv4.js";
+import { isOnLink, type LocalInterface } from "./localInterface.js";
 import { fold, isSendableName } from "./names.js";
 import { type DnsPacket, type DnsQuestion, type OutgoingPacket, type PacketOrigin, SERVICE } from "./records.js";
 
@@ -203,8 +203,7 @@ export class Browser {
     const [first] = known;
     const addresses = known.flatMap((each) => each.addresses);
     if (!first || addresses.length === 0) return undefined;
-    const subnets = all.flatMap(({ interface: each }) => each.subnets);
-    const near = addresses.filter((address) => isOnLink(address, subnets));
+    const near = addresses.filter((address) => all.some(({ interface: each }) => isOnLink(address, each)));
     return { ...first, instance, addresses: [...new Set([...near, ...addresses])] };
   }
 

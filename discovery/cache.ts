@@ -9,7 +9,7 @@ const REFRESH_AT = [0.8, 0.85, 0.9, 0.95];
 const GRACE_MS = 1000;
 /** So that not all who heard it together ask together. */
 const REFRESH_JITTER = 0.02;
-const MAX_SETS = 1024;
+const MAX_SETS = 1280;
 
 interface Cached {
   readonly record: DnsRecord;

@@ -1,14 +1,16 @@
 import type { Crypto } from "#crypto/crypto.js";
 import { toHex } from "#kernel/bytes.js";
+import { isLinkLocal } from "#kernel/ipAddress.js";
 import type { RandomSource } from "#kernel/ports.js";
-import type { LocalInterface } from "./ipv4.js";
+import { isIpv6, type LocalInterface, type Subnet } from "./localInterface.js";
 import { recordKey } from "./rdata.js";
 import { DEVICE_TTL, type DnsRecord, META, META_TTL, SERVICE, subtypeOf } from "./records.js";
 import { makeTag } from "./tag.js";
 import { encodeTxt } from "./txt.js";
 
 const LABEL_BYTES = 8;
-const MAX_ADDRESSES = 8;
+const MAX_IPV4 = 8;
+const MAX_IPV6 = 4;
 
 /** What is announced about a device; the name and the application show only while it pairs. */
 export interface DeviceFacts {
@@ -44,7 +46,7 @@ export class Claim {
       ...(subtype ? [{ name: subtype, type: "PTR", ttl: DEVICE_TTL, data: this.instance }] : []),
       ...this.#unique(subnets, pairing),
       unique(this.instance, "NSEC", { nextDomain: this.instance, rrtypes: ["TXT", "SRV"] }),
-      unique(this.host, "NSEC", { nextDomain: this.host, rrtypes: ["A"] }),
+      unique(this.host, "NSEC", { nextDomain: this.host, rrtypes: typesOf(subnets) }),
       { name: META, type: "PTR", ttl: META_TTL, data: SERVICE },
     ];
   }
@@ -65,9 +67,22 @@ export class Claim {
     return [
       unique(this.instance, "SRV", { port, target: this.host }),
       unique(this.instance, "TXT", encodeTxt({ tag: this.tag, name, pairing })),
-      ...subnets.slice(0, MAX_ADDRESSES).map(({ address }) => unique(this.host, "A", address)),
+      ...shown(subnets).map((address) => unique(this.host, isIpv6(address) ? "AAAA" : "A", address)),
     ];
   }
+}
+
+/** Link-local first: it works wherever the announcement is heard. */
+function shown(subnets: readonly Subnet[]): string[] {
+  const all = subnets.map(({ address }) => address);
+  const ipv6 = all.filter(isIpv6).sort((a, b) => Number(isLinkLocal(b)) - Number(isLinkLocal(a)));
+  return [...all.filter((address) => !isIpv6(address)).slice(0, MAX_IPV4), ...ipv6.slice(0, MAX_IPV6)];
+}
+
+/** RFC 6762 §20: both, where the name has both. */
+function typesOf(subnets: readonly Subnet[]): string[] {
+  const has = (ipv6: boolean): boolean => subnets.some(({ address }) => isIpv6(address) === ipv6);
+  return [...(has(false) ? ["A"] : []), ...(has(true) ? ["AAAA"] : [])];
 }
 
 function unique(name: string, type: string, data: unknown): DnsRecord {

@@ -1,12 +1,14 @@
+import { isLinkLocal } from "#kernel/ipAddress.js";
 import type { Instant, RandomSource } from "#kernel/ports.js";
 import { RecordCache } from "./cache.js";
-import { isHostAddress, type LocalInterface } from "./ipv4.js";
+import { isHostAddress, type LocalInterface, withZone } from "./localInterface.js";
 import { fold, isSendableName, sameName } from "./names.js";
-import { rdataOf } from "./rdata.js";
+import { addressOf, rdataOf } from "./rdata.js";
 import { type DnsQuestion, type DnsRecord, SERVICE, srvOf } from "./records.js";
 import { type Announcement, decodeTxt } from "./txt.js";
 
 // PROTOCOL.md §5
+const ADDRESSES = ["A", "AAAA"];
 const MAX_ADDRESSES = 8;
 const MAX_VERSIONS = 4;
 const MAX_TXT_BYTES = 512;
@@ -61,9 +63,8 @@ export class Heard {
 
   /** Addresses of hosts that an SRV names. Gives the instances. */
   takeAddresses(records: readonly DnsRecord[], now: Instant): string[] {
-    const { subnets } = this.interface;
     const addresses = records.filter(
-      ({ type, data }) => type === "A" && typeof data === "string" && isHostAddress(data, subnets),
+      (record) => ADDRESSES.includes(record.type) && isHostAddress(addressOf(record) ?? "", this.interface),
     );
     if (addresses.length === 0) return [];
     const owners = this.#instancesByHost();
@@ -84,7 +85,11 @@ export class Heard {
     const srv = srvOf(this.cache.get(instance, "SRV")[0]?.data);
     const txt = decodeTxt(this.cache.get(instance, "TXT")[0]?.data);
     if (!srv || !txt || !this.knows(instance)) return undefined;
-    return { ...txt, port: srv.port, addresses: this.cache.get(srv.target, "A").map(({ data }) => String(data)) };
+    const addresses = this.#addresses(srv.target).flatMap((record) => addressOf(record) ?? []);
+    const usable = addresses.map((address) => withZone(address, this.interface));
+    // Every address is tried; people are shown the first.
+    usable.sort((a, b) => Number(isLinkLocal(a)) - Number(isLinkLocal(b)));
+    return { ...txt, port: srv.port, addresses: usable };
   }
 
   /** What to ask for, to know all of a device. */
@@ -94,8 +99,12 @@ export class Heard {
     return [
       ...(srv ? [] : [{ name: instance, type: "SRV" }]),
       ...(this.cache.get(instance, "TXT").length > 0 ? [] : [{ name: instance, type: "TXT" }]),
-      ...(srv && this.cache.get(srv.target, "A").length === 0 ? [{ name: srv.target, type: "A" }] : []),
+      ...(srv && this.#addresses(srv.target).length === 0 ? ADDRESSES.map((type) => ({ name: srv.target, type })) : []),
     ];
+  }
+
+  #addresses(host: string): DnsRecord[] {
+    return ADDRESSES.flatMap((type) => this.cache.get(host, type));
   }
 
   #pointer(instance: string, ttl = 0): DnsRecord {

@@ -2,10 +2,11 @@ import type { Crypto } from "#crypto/crypto.js";
 import type { Clock, Instant, RandomSource } from "#kernel/ports.js";
 import { Advertiser } from "./advertiser.js";
 import { Browser, type BrowserEvent, type Host } from "./browser.js";
-import type { LocalInterface } from "./ipv4.js";
+import { isIpv6, type LocalInterface, withZone } from "./localInterface.js";
 import { isSendableName } from "./names.js";
 import { type DropReason, PacketFilter } from "./packetFilter.js";
 import { type DnsPacket, type OutgoingPacket, type PacketOrigin, SERVICE, subtypeOf } from "./records.js";
+import { Twins } from "./twins.js";
 
 const MAX_TXT_ENTRY_BYTES = 255;
 
@@ -64,6 +65,7 @@ export class LocalDiscovery {
   readonly #options: LocalDiscoveryOptions;
   readonly #link: MulticastLink;
   readonly #filter = new PacketFilter();
+  readonly #twins = new Twins();
   readonly #advertisers = new Set<Advertiser>();
   /** By the type or subtype they browse. They outlive their listeners, idle, so that the next one knows at once. */
   readonly #browsers = new Map<string, { readonly browser: Browser; readonly listeners: Set<Listener> }>();
@@ -79,9 +81,10 @@ export class LocalDiscovery {
     });
   }
 
-  /** Our own IPv4 addresses on the networks in use. */
+  /** Our own addresses on the networks in use, IPv4 first; link-local ones with their zone. */
   get addresses(): readonly string[] {
-    return this.#link.interfaces.flatMap(({ subnets }) => subnets.map(({ address }) => address));
+    const all = this.#link.interfaces.flatMap((local) => local.subnets.map(({ address }) => withZone(address, local)));
+    return all.sort((a, b) => Number(isIpv6(a)) - Number(isIpv6(b)));
   }
 
   get status(): DiscoveryStatus {
@@ -170,6 +173,7 @@ export class LocalDiscovery {
     const now = this.#options.clock.now();
     const here = this.#link.interfaces.find(({ name }) => name === origin.interface);
     if (!this.#filter.accepts(packet, origin, isResponse, here, now)) return;
+    if (!isResponse && this.#twins.isTwin(packet, origin, now)) return;
     for (const advertiser of this.#advertisers) advertiser.receive(packet, origin, isResponse, now);
     if (isResponse) for (const { browser } of this.#browsers.values()) browser.receive(packet, origin, now);
     this.#turn();

@@ -1,11 +1,10 @@
-import { createSocket, type Socket as UdpSocket } from "node:dgram";
-import { networkInterfaces } from "node:os";
-import multicastDns, { type MulticastDNS } from "multicast-dns";
+import type { MulticastDNS } from "multicast-dns";
 import type { Instant } from "#kernel/ports.js";
 import { encodablePacket } from "./codec.node.js";
-import type { LocalInterface, Subnet } from "./ipv4.js";
+import { usableInterfaces } from "./interfaces.node.js";
 import { type LinkListener, LocalDiscovery, type LocalDiscoveryOptions, type MulticastLink } from "./localDiscovery.js";
-import { isPlausible } from "./packetFilter.js";
+import { isIpv6, type LocalInterface } from "./localInterface.js";
+import { type Family, openMulticast } from "./multicastSocket.node.js";
 import type { DnsPacket, OutgoingPacket } from "./records.js";
 
 const RECHECK_MS = 2000;
@@ -27,26 +26,32 @@ export const Mdns: { open(options: MdnsOptions): Promise<LocalDiscovery> } = {
   },
 };
 
-interface Socket {
+/** One family on one interface. */
+interface Place {
   readonly local: LocalInterface;
+  readonly family: Family;
+}
+
+interface Socket extends Place {
   readonly mdns: MulticastDNS;
   /** Resolves when the socket works or has failed. */
   readonly settled: Promise<void>;
   ready: boolean;
 }
 
-interface Failure {
+interface Failure extends Place {
   readonly problem: string;
   readonly count: number;
   readonly retryAt: Instant;
 }
 
-/** One multicast-dns socket for each interface: a single one would send on the default interface only. PROTOCOL.md §7. */
+/** One multicast-dns socket for each interface and family. An interface is in use while one of its sockets works. PROTOCOL.md §7. */
 class MdnsSockets implements MulticastLink {
   readonly #options: MdnsOptions;
   readonly #sockets = new Map<string, Socket>();
   readonly #failures = new Map<string, Failure>();
   readonly #timer: NodeJS.Timeout;
+  #present: readonly LocalInterface[] = [];
   #listener: LinkListener | undefined;
   /** By the wall clock: the monotonic one may stand still while the machine sleeps. */
   #checkedAt: number;
@@ -64,17 +69,21 @@ class MdnsSockets implements MulticastLink {
   }
 
   get interfaces(): readonly LocalInterface[] {
-    return [...this.#sockets.values()].filter(({ ready }) => ready).map(({ local }) => local);
+    return this.#present.filter(({ name }) => this.#works(name, "IPv4") || this.#works(name, "IPv6"));
   }
 
   get problems(): readonly string[] {
     const present = usableInterfaces(this.#options.interfaces);
     const missing = (this.#options.interfaces ?? []).filter((wanted) => !present.some(({ name }) => name === wanted));
     if (present.length === 0 && missing.length === 0)
-      return ["This machine is on no network with an IPv4 address. Connect it, or use --interface lo to stay on it."];
+      return ["This machine is on no network. Connect it, or use --interface lo to stay on it."];
+    // Where IPv4 finds, and the other device has it too, nobody misses IPv6.
+    const told = [...this.#failures.values()].filter(
+      ({ local, family }) => family === "IPv4" || !this.#works(local.name, "IPv4"),
+    );
     return [
-      ...missing.map((name) => `There is no interface ${name} with an IPv4 address on this machine.`),
-      ...[...this.#failures.values()].map(({ problem }) => problem),
+      ...missing.map((name) => `There is no interface ${name} with an address on this machine.`),
+      ...new Set(told.map(({ problem }) => problem)),
     ];
   }
 
@@ -83,16 +92,20 @@ class MdnsSockets implements MulticastLink {
   }
 
   async send({ kind, packet, to, interface: name }: OutgoingPacket): Promise<void> {
-    const socket = this.#sockets.get(name);
-    if (!socket?.ready) return;
-    await new Promise<void>((done) => {
-      // The types of the package know less than the package itself; what is sent has been checked.
-      const encodable = encodablePacket(packet) as never;
-      if (kind === "query") socket.mdns.query(encodable, () => done());
-      else if (to) socket.mdns.respond(encodable, { ...to } as never, () => done());
-      else socket.mdns.respond(encodable, () => done());
-      // A socket that is closing throws; that is loss as well.
-    }).catch(() => {});
+    const families: Family[] = to ? [isIpv6(to.address) ? "IPv6" : "IPv4"] : ["IPv4", "IPv6"];
+    const sending = families.map(async (family) => {
+      const socket = this.#sockets.get(keyOf(name, family));
+      if (!socket?.ready) return;
+      await new Promise<void>((done) => {
+        // The types of the package know less than the package itself; what is sent has been checked.
+        const encodable = encodablePacket(packet) as never;
+        if (kind === "query") socket.mdns.query(encodable, () => done());
+        else if (to) socket.mdns.respond(encodable, { ...to } as never, () => done());
+        else socket.mdns.respond(encodable, () => done());
+        // A socket that is closing throws; that is loss as well.
+      }).catch(() => {});
+    });
+    await Promise.all(sending);
   }
 
   async close(): Promise<void> {
@@ -103,54 +116,59 @@ class MdnsSockets implements MulticastLink {
     await Promise.all(closing);
   }
 
+  #works(name: string, family: Family): boolean {
+    return this.#sockets.get(keyOf(name, family))?.ready === true;
+  }
+
   /** Opens and closes sockets as interfaces come, change and go. */
   #recheck(): void {
-    const present = usableInterfaces(this.#options.interfaces);
     const { clock } = this.#options;
     const now = clock.now();
     const slept = clock.wall() - this.#checkedAt > SLEEP_MS;
     this.#checkedAt = clock.wall();
-    let changed = false;
-    for (const [name, { local, mdns, ready }] of this.#sockets) {
-      if (!slept && present.some((each) => JSON.stringify(each) === JSON.stringify(local))) continue;
-      this.#sockets.delete(name);
-      mdns.destroy();
-      changed ||= ready;
+    const before = JSON.stringify(this.#present);
+    this.#present = usableInterfaces(this.#options.interfaces);
+    let changed = before !== JSON.stringify(this.#present);
+    const places = new Map(
+      this.#present.flatMap(placesOn).map((place) => [keyOf(place.local.name, place.family), place]),
+    );
+    for (const [key, socket] of this.#sockets) {
+      const place = places.get(key);
+      if (!slept && place && ownOf(place) === ownOf(socket)) continue;
+      this.#sockets.delete(key);
+      socket.mdns.destroy();
+      changed ||= socket.ready;
     }
-    for (const name of this.#failures.keys())
-      if (!present.some((each) => each.name === name)) this.#failures.delete(name);
-    for (const local of present)
-      if (!this.#sockets.has(local.name) && (this.#failures.get(local.name)?.retryAt ?? now) <= now)
-        this.#sockets.set(local.name, this.#open(local));
+    for (const key of this.#failures.keys()) if (!places.has(key)) this.#failures.delete(key);
+    for (const [key, place] of places)
+      if (!this.#sockets.has(key) && (this.#failures.get(key)?.retryAt ?? now) <= now)
+        this.#sockets.set(key, this.#open(place));
     if (changed) this.#listener?.onInterfaces();
   }
 
-  #open(local: LocalInterface): Socket {
-    const { name } = local;
-    const [first] = local.subnets;
-    const socket = createSocket({ type: "udp4", reuseAddr: true });
-    // Bound to the address alone, Linux would deliver no multicast.
-    const mdns = multicastDns({ interface: first?.address ?? "", bind: "0.0.0.0", socket });
-    guard(socket);
+  #open(place: Place): Socket {
+    const { local, family } = place;
+    const key = keyOf(local.name, family);
+    const mdns = openMulticast(local, family);
     let settle = (): void => {};
     const settled = new Promise<void>((resolve) => {
       settle = resolve;
     });
-    const opened: Socket = { local, mdns, settled, ready: false };
+    const opened: Socket = { ...place, mdns, settled, ready: false };
     const fail = (error: Error): void => {
       this.#fail(opened, error);
       settle();
     };
     mdns.on("packet", (packet, from) => {
-      if (this.#sockets.get(name) !== opened) return;
-      const origin = { interface: name, address: from.address, port: from.port };
+      if (this.#sockets.get(key) !== opened) return;
+      const origin = { interface: local.name, address: from.address, port: from.port };
       this.#listener?.onPacket(packet as DnsPacket, origin, packet.type === "response");
     });
     mdns.on("ready", () => {
       settle();
-      if (this.#sockets.get(name) !== opened) return;
+      if (this.#sockets.get(key) !== opened) return;
       opened.ready = true;
-      this.#failures.delete(name);
+      this.#failures.delete(key);
       this.#listener?.onInterfaces();
     });
     mdns.on("error", fail);
@@ -163,24 +181,33 @@ class MdnsSockets implements MulticastLink {
 
   /** Tries again later, ever more seldom. */
   #fail(socket: Socket, error: Error): void {
-    const { name } = socket.local;
+    const { local, family } = socket;
+    const key = keyOf(local.name, family);
     socket.mdns.destroy();
-    if (this.#sockets.get(name) !== socket) return;
-    this.#sockets.delete(name);
-    const count = (this.#failures.get(name)?.count ?? 0) + 1;
+    if (this.#sockets.get(key) !== socket) return;
+    this.#sockets.delete(key);
+    const count = (this.#failures.get(key)?.count ?? 0) + 1;
     const retryAt = this.#options.clock.now() + Math.min(RECHECK_MS * 2 ** (count - 1), MAX_RETRY_MS);
-    this.#failures.set(name, { problem: sentenceFor(name, error as NodeJS.ErrnoException), count, retryAt });
+    const problem = sentenceFor(local.name, error as NodeJS.ErrnoException);
+    this.#failures.set(key, { local, family, problem, count, retryAt });
     if (socket.ready) this.#listener?.onInterfaces();
   }
 }
 
-/** Puts the door before the codec, which is the only listener so far. */
-function guard(socket: UdpSocket): void {
-  const decoders = socket.listeners("message") as ((bytes: Uint8Array, from: unknown) => void)[];
-  socket.removeAllListeners("message");
-  socket.on("message", (bytes, from) => {
-    if (isPlausible(bytes)) for (const decode of decoders) decode(bytes, from);
-  });
+function keyOf(name: string, family: Family): string {
+  return `${name} ${family}`;
+}
+
+/** The families with an address there. A loopback carries no IPv6 multicast: it is announced by IPv4. */
+function placesOn(local: LocalInterface): Place[] {
+  const has = (family: Family): boolean =>
+    local.subnets.some(({ address }) => address !== "::1" && isIpv6(address) === (family === "IPv6"));
+  return (["IPv4", "IPv6"] as const).filter(has).map((family) => ({ local, family }));
+}
+
+/** What a socket depends on. */
+function ownOf({ local, family }: Place): string {
+  return JSON.stringify(local.subnets.filter(({ address }) => isIpv6(address) === (family === "IPv6")));
 }
 
 function sentenceFor(name: string, { code, message }: NodeJS.ErrnoException): string {
@@ -189,17 +216,4 @@ function sentenceFor(name: string, { code, message }: NodeJS.ErrnoException): st
   if (code === "EACCES" || code === "EPERM")
     return `This system does not let us use UDP port 5353 on ${name}. ${instead}`;
   return `Multicast does not work on ${name} (${code ?? message}). ${instead}`;
-}
-
-/** IPv4 interfaces by name. Without a wish: all that are not the loopback. */
-function usableInterfaces(wanted: readonly string[] | undefined): LocalInterface[] {
-  const found: LocalInterface[] = [];
-  for (const [name, entries] of Object.entries(networkInterfaces())) {
-    if (wanted && !wanted.includes(name)) continue;
-    const subnets = (entries ?? [])
-      .filter(({ family, internal }) => family === "IPv4" && (wanted !== undefined || !internal))
-      .map(({ address, cidr }): Subnet => ({ address, prefix: Number(cidr?.split("/")[1] ?? 32) }));
-    if (subnets.length > 0) found.push({ name, subnets });
-  }
-  return found;
 }

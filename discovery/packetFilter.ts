@@ -1,5 +1,5 @@
 import type { Instant } from "#kernel/ports.js";
-import { isOnLink, type LocalInterface } from "./ipv4.js";
+import { isIpv6, isOnLink, type LocalInterface } from "./localInterface.js";
 import { type DnsPacket, MDNS_PORT, type PacketOrigin } from "./records.js";
 
 // PROTOCOL.md §5
@@ -33,17 +33,18 @@ export class PacketFilter {
     here: LocalInterface | undefined,
     now: Instant,
   ): boolean {
-    const reason =
-      reasonToDrop(packet, origin, isResponse, here) ?? (this.#take(origin.interface, now) ? undefined : "flood");
+    const reason = reasonToDrop(packet, origin, isResponse, here) ?? (this.#take(origin, now) ? undefined : "flood");
     if (reason) this.drops[reason]++;
     return !reason;
   }
 
-  #take(interfaceName: string, now: Instant): boolean {
-    const budget = this.#budgets.get(interfaceName) ?? { tokens: PACKETS_AT_ONCE, at: now };
+  /** Each family has its own: most of what is heard comes by both. */
+  #take({ interface: name, address }: PacketOrigin, now: Instant): boolean {
+    const key = `${name} ${isIpv6(address)}`;
+    const budget = this.#budgets.get(key) ?? { tokens: PACKETS_AT_ONCE, at: now };
     budget.tokens = Math.min(PACKETS_AT_ONCE, budget.tokens + ((now - budget.at) * PACKETS_PER_SECOND) / 1000);
     budget.at = now;
-    this.#budgets.set(interfaceName, budget);
+    this.#budgets.set(key, budget);
     if (budget.tokens < 1) return false;
     budget.tokens--;
     return true;
@@ -57,7 +58,7 @@ function reasonToDrop(
   here: LocalInterface | undefined,
 ): DropReason | undefined {
   // RFC 6762 §11. A socket also hears the groups that other sockets joined elsewhere: they are off this link.
-  if (!here || !isOnLink(origin.address, here.subnets)) return "offLink";
+  if (!here || !isOnLink(origin.address, here)) return "offLink";
   if (origin.port === 0 || (isResponse && origin.port !== MDNS_PORT)) return "badPort";
   // RFC 6762 §18.3, §18.11
   if ((packet.opcode ?? "QUERY") !== "QUERY" || (packet.rcode ?? "NOERROR") !== "NOERROR") return "malformed";

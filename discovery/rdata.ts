@@ -1,5 +1,5 @@
 import { compareBytes, concat, toHex, utf8 } from "#kernel/bytes.js";
-import { parseIpv4 } from "./ipv4.js";
+import { ipToBytes, ipToText } from "#kernel/ipAddress.js";
 import { fold } from "./names.js";
 import { type DnsRecord, srvOf } from "./records.js";
 
@@ -10,10 +10,9 @@ const UNREADABLE_TYPE = 0x10000;
 /** The uncompressed bytes of a record's data, names in lower case; undefined for what is malformed or not our concern. */
 export function rdataOf({ type, data }: Pick<DnsRecord, "type" | "data">): Uint8Array | undefined {
   switch (type) {
-    case "A": {
-      const address = parseIpv4(data);
-      return address === undefined ? undefined : uint32(address);
-    }
+    case "A":
+    case "AAAA":
+      return addressBytes(type, data);
     case "PTR":
       return typeof data === "string" ? nameBytes(data) : undefined;
     case "SRV": {
@@ -36,7 +35,8 @@ export function recordKey(record: DnsRecord): string | undefined {
 function wordsOf({ type, data }: DnsRecord): string | undefined {
   switch (type) {
     case "A":
-      return parseIpv4(data)?.toString();
+    case "AAAA":
+      return addressOf({ type, data });
     case "PTR":
       return typeof data === "string" ? fold(data) : undefined;
     case "SRV": {
@@ -82,6 +82,17 @@ function compare(a: Comparable, b: Comparable): number {
   return a.type - b.type || compareBytes(a.rdata, b.rdata);
 }
 
+/** The address in an A or AAAA record in its one text; undefined when it is malformed. */
+export function addressOf({ type, data }: Pick<DnsRecord, "type" | "data">): string | undefined {
+  const bytes = addressBytes(type, data);
+  return bytes && ipToText(bytes);
+}
+
+function addressBytes(type: string, data: unknown): Uint8Array | undefined {
+  const bytes = typeof data === "string" ? ipToBytes(data) : undefined;
+  return bytes?.length === (type === "A" ? 4 : 16) ? bytes : undefined;
+}
+
 function nameBytes(name: string): Uint8Array {
   const parts = fold(name)
     .split(".")
@@ -101,8 +112,4 @@ function txtBytes(data: unknown): Uint8Array | undefined {
 
 function uint16(value: number): Uint8Array {
   return Uint8Array.of(value >>> 8, value);
-}
-
-function uint32(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }

@@ -198,8 +198,8 @@ export class Responder {
     const types = new Set(this.#recordsOf(answers).map(({ type, name }) => (name === META ? "META" : type)));
     const wanted = (record: DnsRecord): boolean => {
       if (record.flush !== true) return false;
-      const ofHost = record.type === "A" || !record.name.endsWith("._udp.local");
-      return types.has("PTR") || (ofHost && (types.has("SRV") || types.has("A")));
+      const ofHost = !record.name.endsWith("._udp.local");
+      return types.has("PTR") || (ofHost && ["SRV", "A", "AAAA"].some((type) => types.has(type)));
     };
     return [...this.#held].filter(([key, { record }]) => !answers.has(key) && wanted(record)).map(([key]) => key);
   }

@@ -1,6 +1,6 @@
 export { createClient, NodeClient } from "#device/nodeClient.node.js";
 export { createServer, NodeServer, type NodeServerEvents } from "#device/nodeServer.node.js";
-export { NodeSession, type Peer } from "#device/nodeSession.node.js";
+export { NodeSession, type NodeSessionEvents, type Peer } from "#device/nodeSession.node.js";
 export type { OpenOptions } from "#device/open.node.js";
 export { makeRoomForDatagrams } from "#transport/datagramHeap.node.js";
 export { StreamDuplex } from "#transport/duplex.node.js";

@@ -79,6 +79,8 @@ export interface AcceptorOptions {
 /** The server's side of the handshake: cheap checks first, one answer for each Init, no state that an Init alone could change. */
 export class Acceptor {
   readonly drops: InitDrops = { mac1: 0, rate: 0, stranger: 0, malformed: 0, cookie: 0, duplicate: 0 };
+  /** Inits answered with a connection. */
+  accepted = 0;
   readonly #options: AcceptorOptions;
   readonly #cookies: CookieJar;
   readonly #sources = new TokenBuckets(20, 5);
@@ -157,6 +159,7 @@ export class Acceptor {
     const answer = this.#write(noise, init, localCid, copied ? { ...local, bondCopied: true } : local, psk);
     if (!answer) return this.#drop("malformed");
     this.#remember(init, answer.reply, now);
+    this.accepted++;
     const { reply, result } = answer;
     const accepted = {
       peerId: bond.id,

@@ -1,14 +1,18 @@
 import { type ByteWriter, varintLength } from "#kernel/varint.js";
+import type { HeldUp } from "./blocked.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { FRAME, writeNumbers } from "./frames.js";
 
 const MAX_FRAME = 1 + 2 * varintLength(Number.MAX_SAFE_INTEGER);
 
-/** Somebody waits for credit, of the connection or of a stream, or for leave to open one. */
-export function isBlocked({ sendQueue, sendCredit, streams, blocked }: ConnectionParts): boolean {
-  if (streams.blockedAt(false) !== undefined || streams.blockedAt(true) !== undefined) return true;
-  if (sendQueue.empty) return blocked.streams.size > 0;
-  return sendQueue.next(sendCredit.available) === undefined;
+/** What holds us up when nothing more is sent now. `open`: window and pacer would let another packet go. */
+export function whatHoldsUp(parts: ConnectionParts, open: boolean): HeldUp | undefined {
+  const { sendQueue, sendCredit, streams, blocked } = parts;
+  if (!sendQueue.empty && sendQueue.next(sendCredit.available) === undefined) return "connection";
+  if (streams.blockedAt(false) !== undefined || streams.blockedAt(true) !== undefined) return "stream";
+  if (!sendQueue.empty) return undefined;
+  if (blocked.streams.size > 0) return "stream";
+  return open ? "application" : undefined;
 }
 
 /** One frame for each limit that holds us up, as many as there is room for. */

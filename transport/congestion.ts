@@ -22,6 +22,8 @@ export interface AckReport {
 /** Decides how many bytes may be in flight, and how fast they leave. PROTOCOL.md §6.3. */
 export interface CongestionController {
   readonly name: string;
+  /** What it is doing, in a word. */
+  readonly state: string;
   /** Bytes that may be in flight. */
   readonly window: number;
   /** Bytes a millisecond for the pacer. */

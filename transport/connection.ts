@@ -1,5 +1,5 @@
 import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
-import { isBlocked } from "./blockedFrames.js";
+import { whatHoldsUp } from "./blockedFrames.js";
 import { Closing } from "./closing.js";
 import type { ConnectionEvent } from "./connectionEvents.js";
 import { ConnectionFrames } from "./connectionFrames.js";
@@ -7,15 +7,14 @@ import { cidKey } from "./connectionId.js";
 import type { ConnectionOptions } from "./connectionOptions.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
 import { type ConnectionStats, Counters, partsStats } from "./connectionStats.js";
-import { createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
-import { BASE_DATAGRAM, DEFAULT_MAX_DATAGRAM, PathMtu } from "./mtu.js";
-import { DATA_OVERHEAD } from "./packet.js";
+import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
+import { Outcomes } from "./outcomes.js";
+import { DATA_OVERHEAD, MIN_PACKET, type PacketDrops } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
-import type { SentPacket } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
 
 /**
@@ -30,7 +29,7 @@ export class Connection {
   readonly #sender: PacketSender;
   readonly #closing = new Closing();
   readonly #idle: IdleTimer;
-  readonly #maxDatagram: number;
+  readonly #outcomes: Outcomes;
   readonly #events: ConnectionEvent[] = [];
   #confirmed: boolean;
   #held: boolean;
@@ -39,11 +38,11 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#maxDatagram = Math.min(options.maxDatagram ?? DEFAULT_MAX_DATAGRAM, options.peer.maxUdpPayload);
+    const maxDatagram = Math.min(options.maxDatagram ?? DEFAULT_MAX_DATAGRAM, options.peer.maxUdpPayload);
     this.#parts = createParts({
       ...options,
       initiator: options.role === "initiator",
-      maxDatagram: this.#maxDatagram,
+      maxDatagram,
       onStreamChange: (stream) => this.#onStreamChange(stream),
     });
     this.#writer = new PacketWriter(this.#parts);
@@ -51,17 +50,20 @@ export class Connection {
       onCrypto: (bytes) => options.rekey.onCrypto(bytes),
       onRekeyRequest: (epoch) => options.rekey.onRekeyRequest(epoch),
       onClose: (frame, now) => this.#closing.onPeerClose(frame, now, this.#pto),
-      onDelivery: (acked, now) => this.#onDelivery(acked, now),
-      onLoss: (lost, now) => this.#onLoss(lost, now),
+      onDelivery: (acked, now) => this.#outcomes.onDelivery(acked, now),
+      onLoss: (lost, now) => this.#outcomes.onLoss(lost, now),
       maxDatagramFrame: options.local.maxDatagram,
       log: options.log,
     });
     const timeouts = [options.local.idleMs, options.peer.idleMs].filter((timeout) => timeout > 0);
     this.#idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
-    const { protection, rekey, peer, random, pool, log } = options;
+    const { protection, rekey, peer, random, pool, padTo, log } = options;
     const onElicitingSent = (now: Instant): void => this.#idle.onElicitingSent(now);
-    const tools = { protection, rekey, peer, random, pool, log, onElicitingSent };
+    const tools = { protection, rekey, peer, random, pool, padTo, log, onElicitingSent };
     this.#sender = new PacketSender(this.#parts, this.#writer, tools);
+    const { congestion } = options;
+    const told = { counters: this.#counters, congestion, maxDatagram, log };
+    this.#outcomes = new Outcomes(this.#parts, this.#writer, this.#sender, told);
     this.#confirmed = options.role === "initiator";
     this.#held = options.held === true;
     if (this.#confirmed) this.#counters.handshakeMs = options.now - (options.dialledAt ?? options.now);
@@ -106,11 +108,14 @@ export class Connection {
     if (this.#closing.over) return false;
     const newestBefore = this.#parts.acks.largest;
     const { protection, rekey } = this.#options;
-    const { forged } = protection.drops;
+    const { forged, duplicate } = protection.drops;
     try {
       const opened = protection.open(datagram);
       if (!opened) {
-        this.#options.log?.packetDropped(datagram.length, now);
+        if (this.#options.log) {
+          const reason = dropReason(datagram, protection.drops, forged, duplicate);
+          this.#options.log.packetDropped(reason, datagram.length, now);
+        }
         if (protection.drops.forged > forged && this.#closing.open && rekey.onPacketForged(now)) {
           // Who made them knows the connection ID that the peer sends to: from now on it is another one.
           this.#parts.cids.renew();
@@ -138,8 +143,11 @@ export class Connection {
     if (this.#keepAlive && now >= this.#idle.keepAliveAt) this.#parts.due.ping = true;
     if (this.#parts.blocked.tick(now)) this.#parts.due.blocked = true;
     const { ptoCount } = this.#parts.recovery;
-    this.#onLoss(this.#parts.recovery.onTimeout(now), now);
-    if (this.#parts.recovery.ptoCount > ptoCount) this.#counters.probeTimeouts++;
+    this.#outcomes.onLoss(this.#parts.recovery.onTimeout(now), now);
+    if (this.#parts.recovery.ptoCount > ptoCount) {
+      this.#counters.probeTimeouts++;
+      this.#options.log?.probeTimeout(this.#parts.recovery.ptoCount, now);
+    }
     try {
       this.#options.rekey.tick(now);
       this.#syncRekey();
@@ -173,10 +181,14 @@ export class Connection {
     if (!this.#confirmed) return undefined;
     if (this.#closing.open) {
       const datagram = this.#sender.pathDatagram(now) ?? this.#sender.mtuProbe(now) ?? this.#sender.dataDatagram(now);
-      if (this.#parts.path.takeSuspect()) this.#events.push({ type: "suspect" });
-      if (!datagram) this.#parts.blocked.look(isBlocked(this.#parts), this.#pto, now);
+      if (this.#parts.path.takeSuspect()) {
+        this.#events.push({ type: "suspect" });
+        this.#options.log?.path("suspect", this.path, now);
+      }
+      if (!datagram) this.#parts.blocked.look(whatHoldsUp(this.#parts, this.#sender.open), this.#pto, now);
       return datagram;
     }
+    this.#parts.blocked.look(undefined, 0, now);
     const frame = this.#closing.take();
     return frame ? this.#sender.closeDatagram(frame, now) : undefined;
   }
@@ -196,9 +208,19 @@ export class Connection {
     return this.#events.shift();
   }
 
-  /** A new stream, or undefined while the peer allows no more ("streamsAvailable" tells). */
-  openStream(unidirectional = false): Stream | undefined {
-    return this.#closing.open ? this.#parts.streams.open(unidirectional) : undefined;
+  /** A new stream, or undefined while the peer allows no more. `waits`: it is to hear of that; "streamsAvailable" tells when. */
+  openStream(unidirectional = false, waits = true): Stream | undefined {
+    if (!this.#closing.open) return undefined;
+    const stream = this.#parts.streams.open(unidirectional, waits);
+    // It has to be said that somebody waits, also when nothing else happens.
+    if (!stream && waits) this.#options.onWork?.();
+    return stream;
+  }
+
+  /** Nobody waits any longer for leave to open such a stream. */
+  stopWaiting(unidirectional: boolean): void {
+    this.#parts.streams.stopWaiting(unidirectional);
+    this.#options.onWork?.();
   }
 
   /** False when it is larger than `maxDatagramSize`, or the connection is closed. Thrown away if it has not left before `expiresAt`. */
@@ -224,7 +246,8 @@ export class Connection {
   networkChanged(now: Instant): void {
     this.#parts.cids.change();
     this.#parts.path.verify(now);
-    this.#onPathMoved(false);
+    this.#options.log?.path("networkChanged", this.path, now);
+    this.#outcomes.onPathMoved(false, now);
     this.#options.onWork?.();
   }
 
@@ -237,6 +260,8 @@ export class Connection {
     this.#idle.onReceived(now);
     this.#options.rekey.age(hiddenMs, now);
     this.#parts.path.verify(askAt);
+    this.#options.log?.resumed(hiddenMs, now);
+    this.#events.push({ type: "resumed", hiddenMs });
     this.#options.onWork?.();
   }
 
@@ -323,48 +348,9 @@ export class Connection {
       path.onPacket(from, size, newest, now);
       if (newest) this.#parts.cids.onArrival(dcid);
     }
-    this.#frames.finish(now, this.#onPathMoved);
-    this.#options.log?.metrics(() => this.stats(now), now);
+    this.#frames.finish(now, this.#outcomes.onPathMoved);
+    this.#options.log?.metrics(this.#parts.congestion.state, () => this.stats(now), now);
     this.#syncRekey();
-  }
-
-  readonly #onPathMoved = (sameHost: boolean): void => {
-    this.#counters.pathChanges++;
-    this.#parts.cids.onMoved();
-    this.#parts.recovery.probe();
-    // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
-    if (sameHost) return;
-    const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);
-    this.#parts.mtu = new PathMtu(this.#maxDatagram);
-    this.#parts.pacer.setMaxDatagram(BASE_DATAGRAM);
-    this.#parts.congestion = fresh;
-    this.#parts.recovery.startPath(fresh);
-  };
-
-  #onDelivery(acked: readonly SentPacket[], now: Instant): void {
-    const { mtu } = this.#parts;
-    for (const { size, probe } of acked) {
-      mtu.onAcked(size);
-      if (probe && mtu.onProbeAcked(size, now)) this.#onPacketSize();
-    }
-    this.#sender.onWindowChange();
-  }
-
-  #onLoss(lost: readonly SentPacket[], now: Instant): void {
-    const { mtu, rtt } = this.#parts;
-    for (const { number, frames, size, probe } of lost) {
-      this.#writer.onLost(frames);
-      this.#counters.bytesLost += size;
-      this.#options.log?.packetLost(number, now);
-      if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
-    }
-    if (mtu.onLost(lost, now)) this.#onPacketSize();
-  }
-
-  #onPacketSize(): void {
-    const { mtu, congestion, pacer } = this.#parts;
-    congestion.setMaxDatagram(mtu.current);
-    pacer.setMaxDatagram(mtu.current);
   }
 
   #onStreamChange(stream: Stream): void {
@@ -381,10 +367,7 @@ export class Connection {
     const { crypto, due } = this.#parts;
     for (let bytes = rekey.takeCrypto(); bytes; bytes = rekey.takeCrypto()) crypto.sending.write(bytes);
     due.rekeyRequest = rekey.takeRekeyRequest() ?? due.rekeyRequest;
-    for (let event = rekey.nextEvent(); event; event = rekey.nextEvent()) {
-      this.#events.push(event);
-      this.#options.log?.rekeyed(event.epoch);
-    }
+    for (let event = rekey.nextEvent(); event; event = rekey.nextEvent()) this.#events.push(event);
     if (rekey.takePing()) due.ping = true;
   }
 
@@ -396,4 +379,11 @@ export class Connection {
       this.#pto,
     );
   }
+}
+
+/** Which of the counters was raised. */
+function dropReason(datagram: Uint8Array, drops: PacketDrops, forged: number, duplicate: number): keyof PacketDrops {
+  if (datagram.length < MIN_PACKET) return "short";
+  if (drops.forged > forged) return "forged";
+  return drops.duplicate > duplicate ? "duplicate" : "epoch";
 }

@@ -54,15 +54,15 @@ export class ConnectionFrames implements FrameSink {
   }
 
   /** After the last frame of the packet: tells what changed. */
-  finish(now: Instant, onPathMoved: (sameHost: boolean) => void): void {
+  finish(now: Instant, onPathMoved: (sameHost: boolean, now: Instant) => void): void {
     for (let stream = this.#parts.streams.accept(); stream; stream = this.#parts.streams.accept())
       this.#events.push({ type: "stream", stream });
     if (this.#ackNow) this.#parts.acks.expedite(now);
     this.#ackNow = false;
     if (this.#moved) {
-      onPathMoved(this.#moved.sameHost);
+      this.#hooks.log?.path("moved", this.#moved.address, now);
+      onPathMoved(this.#moved.sameHost, now);
       this.#events.push({ type: "path", address: this.#moved.address });
-      this.#hooks.log?.moved(this.#moved.address, now);
       this.#moved = undefined;
       this.#parts.acks.expedite(now);
     }
@@ -76,6 +76,7 @@ export class ConnectionFrames implements FrameSink {
   onAck(frame: AckFrame): void {
     const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
     this.#writer.onAcked(late);
+    if (this.#hooks.log) for (const { number } of late) this.#hooks.log.spuriousLoss(number, this.#now);
     this.#writer.onAcked(acked);
     this.#hooks.onDelivery(acked, this.#now);
     this.#hooks.onLoss(lost, this.#now);

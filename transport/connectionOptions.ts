@@ -31,6 +31,8 @@ export interface ConnectionOptions {
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
   readonly congestion?: ControllerName;
+  /** Rounds the size of every packet up: PROTOCOL.md §6.5. */
+  readonly padTo?: number | undefined;
   /** Shared by all connections of one socket. */
   readonly pool: DatagramPool;
   /** A command left something to send, or to forget: `nextDatagram` wants to be asked. */

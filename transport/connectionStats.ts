@@ -29,8 +29,11 @@ export interface ConnectionStats {
   readonly datagramsDropped: number;
   readonly datagramsExpired: number;
   readonly datagramsUnread: number;
-  /** Time for which the peer's limits kept us from sending. */
-  readonly flowBlockedMs: number;
+  /** Time for which the peer's limits kept us from sending: those of single streams or of how many there may be, and the connection's. */
+  readonly streamBlockedMs: number;
+  readonly connectionBlockedMs: number;
+  /** Time for which we could have sent more, and the application had nothing. */
+  readonly applicationLimitedMs: number;
   readonly epoch: number;
   readonly epochAgeMs: number;
   /** Moves to another address, the peer's and ours. */
@@ -67,7 +70,9 @@ export function partsStats(
     datagramsDropped: datagramsOut.dropped,
     datagramsExpired: datagramsOut.expired,
     datagramsUnread: datagramsIn.dropped,
-    flowBlockedMs: parts.blocked.totalMs(now),
+    streamBlockedMs: parts.blocked.ms("stream", now),
+    connectionBlockedMs: parts.blocked.ms("connection", now),
+    applicationLimitedMs: parts.blocked.ms("application", now),
     streams: parts.streams.size,
   };
 }

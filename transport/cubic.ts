@@ -47,6 +47,10 @@ export class Cubic implements CongestionController {
     return this.#window < this.#threshold;
   }
 
+  get state(): string {
+    return this.inSlowStart ? "slow_start" : "congestion_avoidance";
+  }
+
   pacingRate(rtt: RttEstimator): number {
     return windowRate(this.window, rtt.smoothed, this.inSlowStart);
   }

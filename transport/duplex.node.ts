@@ -4,6 +4,7 @@ import type { Address, ByteStream } from "#kernel/ports.js";
 /**
  * A stream as Node programs know it: works in `pipe`, `http.Agent`, `http.Server.emit("connection")` and tunnels.
  * The socket methods that Node's HTTP code calls exist and do nothing.
+ * A peer that drops a stream, or goes away, is no reason to end the program: an error that nobody listens for is not thrown, `close` follows.
  */
 export class StreamDuplex extends Duplex {
   readonly #stream: ByteStream;
@@ -15,6 +16,11 @@ export class StreamDuplex extends Duplex {
     this.#stream = stream;
     this.remoteAddress = peer?.host;
     this.remotePort = peer?.port;
+  }
+
+  override emit(event: string | symbol, ...values: unknown[]): boolean {
+    if (event === "error" && this.listenerCount("error") === 0) return false;
+    return super.emit(event, ...values);
   }
 
   override _read(): void {

@@ -1,18 +1,21 @@
-import { compareBytes } from "#kernel/bytes.js";
 import type { Address, Instant, Machine, OutgoingDatagram } from "#kernel/ports.js";
 import { type Accepted, Acceptor } from "./acceptor.js";
 import type { Connection } from "./connection.js";
 import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
 import { ConnectionTable, type Entry } from "./connectionTable.js";
 import { DatagramPool } from "./datagramPool.js";
-import { Dial, type DialResult, drawCid } from "./dial.js";
+import { Dial, drawCid } from "./dial.js";
+import { type AnsweredDial, Dials } from "./dials.js";
 import { EndpointMemory, type MemoryStats } from "./endpointMemory.js";
+import { type EndpointCounts, type EndpointStats, endpointDrops, endpointStats } from "./endpointStats.js";
 import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import { answeredScid, handshakeType } from "./handshakePackets.js";
+import { handshakeType } from "./handshakePackets.js";
 import { openConnection, type Surroundings } from "./openConnection.js";
 import type { PacketDrops } from "./packet.js";
+import { checkPadTo } from "./padding.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
+import { superseded } from "./succession.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
 const HALF_OPEN_PER_BOND = 2;
@@ -23,15 +26,6 @@ const HANDSHAKE = 3;
 const INIT = 0;
 const ASLEEP_MS = 5_000;
 const RESUME_SPACING_MS = 10;
-/** Two dials that cross within this time are one wish. */
-const CROSSING_MS = 10_000;
-
-interface Dialling {
-  readonly handle: number;
-  readonly dial: Dial;
-  readonly options: ConnectOptions;
-}
-
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
 export class Endpoint implements Machine {
   readonly answersWait = true;
@@ -39,7 +33,7 @@ export class Endpoint implements Machine {
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
   readonly #entries = new ConnectionTable();
-  readonly #dials = new Map<number, Dialling>();
+  readonly #dials = new Dials();
   readonly #replies: OutgoingDatagram[] = [];
   readonly #events: EndpointEvent[] = [];
   readonly #resets = new TokenBuckets(10, 10);
@@ -47,9 +41,10 @@ export class Endpoint implements Machine {
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
   readonly #memory: EndpointMemory;
   readonly #surroundings: Surroundings;
-  #nextHandle = 1;
 
+  /** Throws RangeError for a `memoryLimit` or a `padTo` that is none. */
   constructor(options: EndpointOptions) {
+    checkPadTo(options.padTo);
     this.#options = options;
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
     const newCid = (): Uint8Array => this.#newCid();
@@ -69,15 +64,11 @@ export class Endpoint implements Machine {
 
   /** Dropped datagrams by reason, since the start. */
   get drops(): EndpointDrops {
-    const none = { mac1: 0, rate: 0, stranger: 0, malformed: 0, cookie: 0, duplicate: 0 };
-    const total = { ...none, ...this.#acceptor?.drops, ...this.#drops, short: 0, epoch: 0, forged: 0 };
-    for (const drops of [this.#gone, ...[...this.#entries.values()].map((entry) => entry.protection.drops)]) {
-      total.short += drops.short;
-      total.epoch += drops.epoch;
-      total.duplicate += drops.duplicate;
-      total.forged += drops.forged;
-    }
-    return total;
+    return endpointDrops(this.#counts);
+  }
+
+  stats(): EndpointStats {
+    return endpointStats(this.#counts);
   }
 
   get memory(): MemoryStats {
@@ -97,17 +88,16 @@ export class Endpoint implements Machine {
   /** Starts to dial; the handle comes back in "connected" or "failed". */
   connect(options: ConnectOptions, now: Instant): number {
     const { crypto, random, identity } = this.#options;
-    const handle = this.#nextHandle++;
     const scid = this.#newCid();
     const parameters = this.#memory.promise(this.#parameters);
     const dial = new Dial({ ...options, crypto, random, own: identity, scid, parameters, now });
-    this.#dials.set(cidKey(scid), { handle, dial, options });
-    return handle;
+    const log = this.#options.log?.({ role: "initiator", cid: scid, clientCid: scid, now });
+    return this.#dials.add(dial, options, log);
   }
 
   /** Stops dialling; no event follows. */
   cancel(handle: number): void {
-    for (const [key, entry] of this.#dials) if (entry.handle === handle) this.#dials.delete(key);
+    this.#dials.cancel(handle);
   }
 
   /** The adapter saw another network: connections that we dialled ask whether their peer can still be reached. */
@@ -142,12 +132,7 @@ export class Endpoint implements Machine {
   tick(now: Instant): void {
     // Nobody is so busy: this process, or the whole machine, was stopped.
     if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
-    for (const [key, { handle, dial }] of this.#dials) {
-      const result = dial.tick(now);
-      if (!result?.error) continue;
-      this.#dials.delete(key);
-      this.#events.push({ type: "failed", dial: handle, error: result.error });
-    }
+    for (const { handle, error } of this.#dials.tick(now)) this.#events.push({ type: "failed", dial: handle, error });
     for (let due = this.#entries.takeDue(now); due; due = this.#entries.takeDue(now)) {
       if (due.expired) this.#forget(due.entry);
       else due.entry.connection.tick(now);
@@ -155,18 +140,16 @@ export class Endpoint implements Machine {
   }
 
   get deadline(): Instant | undefined {
-    let earliest = this.#entries.deadline ?? Number.POSITIVE_INFINITY;
-    for (const { dial } of this.#dials.values()) earliest = Math.min(earliest, dial.deadline);
+    const earliest = Math.min(this.#entries.deadline ?? Number.POSITIVE_INFINITY, this.#dials.deadline);
     return Number.isFinite(earliest) ? earliest : undefined;
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
     if (this.#replies.length > 0) return this.#replies.shift();
-    if (this.#dials.size > 0)
-      for (const { dial } of this.#dials.values()) {
-        const datagram = dial.nextDatagram(now);
-        if (datagram) return datagram;
-      }
+    if (this.#dials.size > 0) {
+      const datagram = this.#dials.nextDatagram(now);
+      if (datagram) return datagram;
+    }
     for (let entry = this.#entries.active(); entry; entry = this.#entries.active()) {
       const datagram = entry.connection.nextDatagram(now);
       if (datagram) return datagram;
@@ -196,17 +179,11 @@ export class Endpoint implements Machine {
   }
 
   #receiveAnswer(datagram: Uint8Array, from: Address, now: Instant): void {
-    const key = cidKey(answeredScid(datagram));
-    const found = this.#dials.get(key);
-    const result = found?.dial.receive(datagram, from, now);
-    if (result === "cookie") return;
-    if (!found || !result) {
-      this.#drops.unexpected++;
-      return;
-    }
-    this.#dials.delete(key);
-    if (result.error) this.#events.push({ type: "failed", dial: found.handle, error: result.error });
-    else this.#onDialled(found, result, now);
+    const answer = this.#dials.receive(datagram, from, now);
+    if (!answer) this.#drops.unexpected++;
+    else if (answer === "cookie") return;
+    else if ("error" in answer) this.#events.push({ type: "failed", dial: answer.handle, error: answer.error });
+    else this.#onDialled(answer, now);
   }
 
   #receiveData(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -255,11 +232,7 @@ export class Endpoint implements Machine {
     openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);
   }
 
-  #onDialled(
-    { handle, options, dial }: Dialling,
-    result: Extract<DialResult, { error: undefined }>,
-    now: Instant,
-  ): void {
+  #onDialled({ handle, options, dial, log, result }: AnsweredDial, now: Instant): void {
     const entry = openConnection(
       this.#surroundings,
       {
@@ -276,6 +249,7 @@ export class Endpoint implements Machine {
         path: result.path,
         rttMs: result.rttMs,
         dialledAt: dial.since,
+        log,
         held: options.hold === true && !result.copied,
       },
       now,
@@ -300,25 +274,11 @@ export class Endpoint implements Machine {
 
   /** The peer has proved that it holds this connection: older ones of the same bond end. */
   #supersede(entry: Entry, now: Instant): void {
-    for (const other of this.#entries.ofPeer(entry.peerId)) {
-      if (other === entry || !other.live || !other.connection.open) continue;
-      if (this.#crosses(entry, other, now)) this.#endCrossing(entry, other, now);
-      else if (other.since <= entry.since)
-        this.#end(other, TRANSPORT_ERROR.REPLACED, "the device has connected anew", now);
+    const ofPeer = this.#entries.ofPeer(entry.peerId);
+    for (const { entry: loser, code, reason } of superseded(entry, ofPeer, this.#options.identity.public, now)) {
+      this.#entries.setLive(loser);
+      this.#end(loser, code, reason, now);
     }
-  }
-
-  /** Both devices have dialled at the same time: PROTOCOL.md §2. */
-  #crosses(a: Entry, b: Entry, now: Instant): boolean {
-    return a.role !== b.role && now - Math.min(a.since, b.since) < CROSSING_MS;
-  }
-
-  /** Of two connections that cross, both ends keep the one that the smaller static key has dialled. */
-  #endCrossing(a: Entry, b: Entry, now: Instant): void {
-    const oursWins = compareBytes(this.#options.identity.public, a.peerStatic) < 0;
-    const loser = (a.role === "initiator") === oursWins ? b : a;
-    this.#entries.setLive(loser);
-    this.#end(loser, TRANSPORT_ERROR.DUPLICATE_DIAL, "both devices have dialled, the other connection stays", now);
   }
 
   /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 4. */
@@ -351,6 +311,17 @@ export class Endpoint implements Machine {
     entry.protection.erase();
     entry.connection.discard();
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
+  }
+
+  get #counts(): EndpointCounts {
+    const [acceptor, entries, gone, drops, memory] = [
+      this.#acceptor,
+      this.#entries,
+      this.#gone,
+      this.#drops,
+      this.memory,
+    ];
+    return { acceptor, entries, gone, drops, memory, dialling: this.#dials.size };
   }
 
   #newCid(): Uint8Array {

@@ -27,12 +27,15 @@ export interface EndpointOptions {
   readonly keepAlive?: boolean;
   /** Bytes that all connections together may hold of what was sent to us and of what we send; 256 MiB unless said, at least 16. */
   readonly memoryLimit?: number | undefined;
+  /** Rounds the size of every data packet up to a multiple of so many bytes, 1 to 1200: PROTOCOL.md §6.5. */
+  readonly padTo?: number | undefined;
   readonly congestion?: ControllerName;
   readonly rekeyLimits?: RekeyLimits;
-  /** Who wants to see inside a new connection; `cid`: our first connection ID. */
+  /** Who wants to see inside a new connection. `cid`: our first connection ID; `clientCid`: the initiator's, the same for both ends. */
   readonly log?: (connection: {
     readonly role: "initiator" | "responder";
     readonly cid: Uint8Array;
+    readonly clientCid: Uint8Array;
     readonly now: Instant;
   }) => ConnectionLog | undefined;
   /** Takes lines with the secrets of every connection, PROTOCOL.md §13: whoever has them reads everything. */

@@ -1,4 +1,6 @@
+import { isLinkLocal } from "#kernel/ipAddress.js";
 import type { Instant } from "#kernel/ports.js";
+import { sourceKey } from "./tokenBuckets.js";
 
 /** A wall clock that runs ahead of the monotonic one by more than this has seen a sleep that the other has not. */
 const HIDDEN_MS = 2_000;
@@ -7,7 +9,7 @@ export interface HostState {
   readonly now: Instant;
   /** Milliseconds since 1970. */
   readonly wall: number;
-  /** The addresses of all interfaces, in any order. */
+  /** The addresses of all interfaces, each as "interface address", in any order. */
   readonly addresses: readonly string[];
 }
 
@@ -38,6 +40,11 @@ export class HostWatch {
   }
 }
 
+/** IPv6 by its network: a host takes other addresses in it every day (RFC 8981), and is still where it was. Link-local ones do not rotate, and name no network. */
 function fingerprint(addresses: readonly string[]): string {
-  return [...addresses].sort().join();
+  const places = addresses.map((each) => {
+    const [name = "", address = ""] = each.split(" ");
+    return `${name} ${isLinkLocal(address) ? address : sourceKey(address)}`;
+  });
+  return [...new Set(places)].sort().join();
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
+import { ipToBytes } from "#kernel/ipAddress.js";
 import type { Address } from "#kernel/ports.js";
 
 const UDP_IPV4 = 28;
@@ -16,37 +17,41 @@ const LARGEST_DATAGRAM = 16_336;
  */
 export function localMaxDatagram(to: Address): number {
   if (to.host.startsWith("127.") || to.host === "::1") return LOOPBACK_DATAGRAM;
-  const overhead = to.host.includes(":") ? UDP_IPV6 : UDP_IPV4;
-  const mtu = mtuOf(interfaceTowards(to.host)) ?? ETHERNET;
-  return Math.min(Math.max(mtu - overhead, 1200), LARGEST_DATAGRAM);
+  const name = interfaceTowards(to.host);
+  const isIpv6 = to.host.includes(":");
+  const mtu =
+    (isIpv6 && mtuIn(`/proc/sys/net/ipv6/conf/${name}/mtu`, name)) || mtuIn(`/sys/class/net/${name}/mtu`, name);
+  return Math.min(Math.max((mtu ?? ETHERNET) - (isIpv6 ? UDP_IPV6 : UDP_IPV4), 1200), LARGEST_DATAGRAM);
 }
 
 /** The interface in whose network `host` is; undefined when it is behind a router, or the address names none. */
 function interfaceTowards(host: string): string | undefined {
-  const [address = "", zone] = host.split("%");
+  const [, zone] = host.split("%");
   if (zone) return zone;
-  const wanted = bitsOf(address);
+  const wanted = bitsOf(host);
+  if (!wanted) return undefined;
   for (const [name, addresses] of Object.entries(networkInterfaces()))
     for (const own of addresses ?? []) {
       const length = Number(own.cidr?.split("/")[1] ?? Number.NaN);
       const bits = bitsOf(own.address);
-      if (wanted && bits && length > 0 && wanted.slice(0, length) === bits.slice(0, length)) return name;
+      if (bits?.length === wanted.length && length > 0 && wanted.slice(0, length) === bits.slice(0, length))
+        return name;
     }
   return undefined;
 }
 
-function mtuOf(name: string | undefined): number | undefined {
+/** A router may give IPv6 less than the interface takes, so it has a file of its own. */
+function mtuIn(file: string, name: string | undefined): number | undefined {
   if (!name || !/^[\w.-]+$/.test(name)) return undefined;
   try {
-    return Number(readFileSync(`/sys/class/net/${name}/mtu`, "utf8")) || undefined;
+    return Number(readFileSync(file, "utf8")) || undefined;
   } catch {
     return undefined; // not Linux, or the interface has gone
   }
 }
 
-/** An IPv4 address as 32 binary digits; IPv6 link-local ones carry their zone, others are left to Ethernet's size. */
+/** An address as binary digits. */
 function bitsOf(address: string): string | undefined {
-  const parts = address.split(".").map(Number);
-  if (parts.length !== 4 || parts.some((part) => !(part >= 0 && part <= 255))) return undefined;
-  return parts.map((part) => part.toString(2).padStart(8, "0")).join("");
+  const bytes = ipToBytes(address);
+  return bytes && Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("");
 }

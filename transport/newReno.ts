@@ -28,6 +28,10 @@ export class NewReno implements CongestionController {
     return this.#window < this.#threshold;
   }
 
+  get state(): string {
+    return this.inSlowStart ? "slow_start" : "congestion_avoidance";
+  }
+
   pacingRate(rtt: RttEstimator): number {
     return windowRate(this.#window, rtt.smoothed, this.inSlowStart);
   }

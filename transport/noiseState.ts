@@ -4,6 +4,7 @@ import { concat, utf8 } from "#kernel/bytes.js";
 
 const EMPTY = new Uint8Array(0);
 const TAG = 16;
+const SECOND = Uint8Array.of(2);
 
 /** What both ends hold after the last message: 32 bytes each. */
 export interface NoiseResult {
@@ -19,7 +20,8 @@ export class SymmetricState {
   readonly #crypto: Crypto;
   #chainingKey: Uint8Array;
   #hash: Uint8Array;
-  #key: Uint8Array | undefined;
+  /** Makes the cipher key. Half of them are replaced before anything is encrypted under them, and never made. */
+  #key: (() => Uint8Array) | undefined;
   #nonce = 0;
 
   constructor(crypto: Crypto, protocolName: string) {
@@ -49,22 +51,24 @@ export class SymmetricState {
   }
 
   mixKey(input: Uint8Array): void {
-    const [chainingKey, key] = this.#hkdf(input, 2);
-    this.#chainingKey = chainingKey;
-    this.#setKey(key);
+    const pseudorandomKey = hkdfExtract(this.#crypto, this.#chainingKey, input);
+    const first = hkdfExpand(this.#crypto, pseudorandomKey, EMPTY, 32);
+    this.#chainingKey = first;
+    // The second block of the same expansion: RFC 5869 §2.3.
+    this.#setKey(() => this.#crypto.hmacSha256(pseudorandomKey, first, SECOND));
   }
 
   mixKeyAndHash(input: Uint8Array): void {
-    const [chainingKey, hash, key] = this.#hkdf(input, 3);
+    const [chainingKey, hash, key] = this.#hkdf(input);
     this.#chainingKey = chainingKey;
     this.mixHash(hash);
-    this.#setKey(key);
+    this.#setKey(() => key);
   }
 
   encryptAndHash(plaintext: Uint8Array): Uint8Array {
     if (!this.#key) throw new Error("noise: no key yet");
     const out = new Uint8Array(plaintext.length + TAG);
-    this.#crypto.aead(this.#key).seal(this.#nextNonce(), this.#hash, plaintext, out, 0);
+    this.#crypto.aead(this.#key()).seal(this.#nextNonce(), this.#hash, plaintext, out, 0);
     this.mixHash(out);
     return out;
   }
@@ -72,26 +76,26 @@ export class SymmetricState {
   /** Undefined when the message is not authentic; the state is then spoilt and must be dropped. */
   decryptAndHash(ciphertext: Uint8Array): Uint8Array | undefined {
     if (!this.#key || ciphertext.length < TAG) return undefined;
-    const plaintext = this.#crypto.aead(this.#key).open(this.#nextNonce(), this.#hash, ciphertext);
+    const plaintext = this.#crypto.aead(this.#key()).open(this.#nextNonce(), this.#hash, ciphertext);
     if (plaintext) this.mixHash(ciphertext);
     return plaintext;
   }
 
   /** §5.2 Split(), with a third output for the exporter. */
   split(): NoiseResult {
-    const [initiatorKey, responderKey, exporter] = this.#hkdf(EMPTY, 3);
+    const [initiatorKey, responderKey, exporter] = this.#hkdf(EMPTY);
     return { initiatorKey, responderKey, exporter, handshakeHash: this.#hash };
   }
 
-  #setKey(key: Uint8Array): void {
+  #setKey(key: () => Uint8Array): void {
     this.#key = key;
     this.#nonce = 0;
   }
 
   /** §4.3: HKDF with an empty info, so its outputs are 32-byte slices of one expansion. */
-  #hkdf(input: Uint8Array, outputs: 2 | 3): [Uint8Array, Uint8Array, Uint8Array] {
+  #hkdf(input: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
     const pseudorandomKey = hkdfExtract(this.#crypto, this.#chainingKey, input);
-    const bytes = hkdfExpand(this.#crypto, pseudorandomKey, EMPTY, outputs * 32);
+    const bytes = hkdfExpand(this.#crypto, pseudorandomKey, EMPTY, 96);
     return [bytes.slice(0, 32), bytes.slice(32, 64), bytes.slice(64, 96)];
   }
 

@@ -3,11 +3,13 @@ import type { Address, Instant } from "#kernel/ports.js";
 import type { Accepted } from "./acceptor.js";
 import { Connection } from "./connection.js";
 import { cidKey, resetToken } from "./connectionId.js";
+import type { ConnectionLog } from "./connectionLog.js";
 import type { ConnectionTable, Entry } from "./connectionTable.js";
 import { DEFAULT_CONTROLLER } from "./controllers.js";
 import type { DatagramPool } from "./datagramPool.js";
 import type { EndpointMemory } from "./endpointMemory.js";
 import type { EndpointOptions } from "./endpointTypes.js";
+import { HANDSHAKE_SIZE } from "./handshakePackets.js";
 import { trafficKeys } from "./keys.js";
 import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
 import type { NoiseResult } from "./noiseState.js";
@@ -24,6 +26,8 @@ export interface Keyed extends Accepted {
   readonly rttMs: number | undefined;
   /** Initiator: when it began to dial. */
   readonly dialledAt?: Instant;
+  /** Initiator: it has seen the handshake. */
+  readonly log?: ConnectionLog | undefined;
   readonly held?: boolean;
 }
 
@@ -39,12 +43,13 @@ export interface Surroundings {
 /** Keys, packets, rekeying and connection IDs of one connection, put together and entered into the table. */
 export function openConnection(surroundings: Surroundings, keyed: Keyed, now: Instant): Entry {
   const { options, pool, memory, entries } = surroundings;
-  const { random, keepAlive = false, maxDatagram, congestion } = options;
+  const { random, keepAlive = false, maxDatagram, congestion, padTo } = options;
   const { role, noise, local, peer, path, peerStatic, psk, copied, peerId, localCid } = keyed;
   const exporter = noise.exporter.slice();
   const protection = protect(surroundings, keyed);
   // Every property by name: V8 gives each object that was spread together a shape of its own, 400 bytes a piece.
-  const rekey = rekeying(surroundings, keyed, protection, now);
+  const log = keyed.log ?? logAnswer(surroundings, keyed, now);
+  const rekey = rekeying(surroundings, keyed, protection, log, now);
   const cids = spareCids(surroundings, keyed, () => entry);
   const connection = new Connection({
     role,
@@ -59,8 +64,9 @@ export function openConnection(surroundings: Surroundings, keyed: Keyed, now: In
     memory: memory.open(),
     cids,
     keepAlive: keepAlive && !copied,
-    log: options.log?.({ role, cid: localCid, now }),
+    log,
     onWork: () => entries.touch(entry),
+    padTo,
     congestion: congestion ?? DEFAULT_CONTROLLER,
     initialRttMs: keyed.rttMs,
     dialledAt: keyed.dialledAt,
@@ -93,7 +99,25 @@ function protect({ options }: Surroundings, { role, noise, localCid, remoteCid }
   return new PacketProtection({ keys, remoteCid, random: options.random });
 }
 
-function rekeying({ options }: Surroundings, keyed: Keyed, protection: PacketProtection, now: Instant): Rekey {
+/** The responder's log begins with the Init that was answered. */
+function logAnswer(
+  { options }: Surroundings,
+  { localCid: cid, remoteCid }: Keyed,
+  now: Instant,
+): ConnectionLog | undefined {
+  const log = options.log?.({ role: "responder", cid, clientCid: remoteCid, now });
+  log?.handshakeReceived("init", HANDSHAKE_SIZE, now);
+  log?.handshakeSent("response", HANDSHAKE_SIZE, now);
+  return log;
+}
+
+function rekeying(
+  { options }: Surroundings,
+  keyed: Keyed,
+  protection: PacketProtection,
+  log: ConnectionLog | undefined,
+  now: Instant,
+): Rekey {
   const { role, noise, localCid, remoteCid } = keyed;
   return new Rekey({
     crypto: options.crypto,
@@ -104,6 +128,7 @@ function rekeying({ options }: Surroundings, keyed: Keyed, protection: PacketPro
     psk: keyed.psk,
     protection,
     now,
+    log,
     handshakeHash: noise.handshakeHash,
     exporter: noise.exporter,
     onSecrets: secretsLog(options, role === "initiator" ? localCid : remoteCid),

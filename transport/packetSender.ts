@@ -7,6 +7,7 @@ import { type AckFrequency, type CloseFrame, FRAME, writeClose } from "./frames.
 import { BASE_DATAGRAM } from "./mtu.js";
 import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
 import type { PacketWriter } from "./packetWriter.js";
+import { paddedEnd } from "./padding.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
 import { TIMER_GRANULARITY_MS } from "./rtt.js";
@@ -31,6 +32,8 @@ export interface PacketSenderOptions {
   readonly peer: TransportParameters;
   readonly random: RandomSource;
   readonly pool: DatagramPool;
+  /** Sizes on the wire are multiples of it. */
+  readonly padTo?: number | undefined;
   readonly log?: ConnectionLog | undefined;
   readonly onElicitingSent: (now: Instant) => void;
 }
@@ -118,6 +121,14 @@ export class PacketSender {
     due.ackFrequency = this.#frequency;
   }
 
+  /** After `dataDatagram` had none: another packet could have left. */
+  get open(): boolean {
+    const { recovery, congestion } = this.#parts;
+    return (
+      this.pacedUntil === undefined && recovery.bytesInFlight < congestion.window && !this.#options.rekey.restricted
+    );
+  }
+
   #takeNumber(): number {
     if (this.#nextNumber >= this.#skipAt) {
       this.#parts.recovery.onNumberSkipped(this.#nextNumber++);
@@ -132,11 +143,12 @@ export class PacketSender {
     return 1 + (((high << 16) | (middle << 8) | low) % this.#skipPeriod);
   }
 
-  /** RFC 9002 §6.2.4: a probe carries what is oldest, in case it was lost, or a PING. */
+  /** RFC 9002 §6.2.4: probes carry what is oldest, each its own part of it, in case it was lost, or a PING. */
   #prepareProbe(): void {
-    const oldest = this.#parts.recovery.oldest();
-    if (oldest && !this.#writer.hasWork(this.#options.rekey.restricted)) this.#writer.onLost(oldest.frames);
-    this.#parts.due.ping = true;
+    const { recovery, due } = this.#parts;
+    if (!this.#writer.hasWork(this.#options.rekey.restricted))
+      for (const { frames } of recovery.oldest(recovery.probesDue)) this.#writer.onLost(frames);
+    due.ping = true;
   }
 
   /** Answers and asks whether an address is the peer's: RFC 9000 §8.2. */
@@ -154,7 +166,7 @@ export class PacketSender {
   }
 
   #pathFrame(type: number, token: Uint8Array, to: Address, room: number, now: Instant): OutgoingDatagram {
-    const out = this.#begin(PATH_DATAGRAM);
+    const out = this.#begin(Math.min(PATH_DATAGRAM, room));
     out.u8(type);
     out.put(token);
     // RFC 9000 §8.2.1: padded, so that the path is proved for full packets too, as far as the address may be answered.
@@ -192,8 +204,9 @@ export class PacketSender {
   ): OutgoingDatagram {
     // RFC 9000 §10.3: long enough that a restarted peer can answer it with a reset.
     out.pad(out.start + MIN_PACKET - DATA_HEADER - TAG);
+    const { protection, pool, log, padTo } = this.#options;
+    if (padTo !== undefined) out.pad(paddedEnd(out, padTo));
     const number = this.#takeNumber();
-    const { protection, pool, log } = this.#options;
     const length = out.offset - out.start;
     if (log) {
       const payload = out.written();

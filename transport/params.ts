@@ -82,6 +82,7 @@ const BYTES = [
   [0x40, "handshakeDcid", 8],
   [0x41, "handshakeScid", 8],
 ] as const;
+const NUMBER_OF_ID: ReadonlyMap<number, (typeof NUMBERS)[number][1]> = new Map(NUMBERS);
 const VERSIONS = 0x42;
 const UNKNOWN_DEVICE = 0x48;
 const BOND_HINTS = 0x43;
@@ -144,7 +145,8 @@ function readParameter(
   id: number,
   value: Uint8Array,
 ): void {
-  for (const [known, name] of NUMBERS) if (id === known) found[name] = wholeVarint(value);
+  const number = NUMBER_OF_ID.get(id);
+  if (number) found[number] = wholeVarint(value);
   for (const [known, name, length] of BYTES) {
     if (id !== known) continue;
     if (value.length !== length) throw invalid("a parameter of the wrong length");

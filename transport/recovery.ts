@@ -174,9 +174,14 @@ export class Recovery {
     return NONE;
   }
 
-  /** The oldest packet still out: what a probe should carry again. */
-  oldest(): SentPacket | undefined {
-    return this.#sent.oldest;
+  /** The oldest packets still out that said something, at most `count`: what probes should carry again. A PING before them has nothing to repeat. */
+  oldest(count: number): readonly SentPacket[] {
+    const found: SentPacket[] = [];
+    for (let number = this.#sent.low; number < this.#sent.end && found.length < count; number++) {
+      const packet = this.#sent.get(number);
+      if (packet?.frames.some(({ kind }) => kind !== "ack")) found.push(packet);
+    }
+    return found;
   }
 
   #refuseImpossible(frame: AckFrame): void {

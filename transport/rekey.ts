@@ -2,6 +2,7 @@ import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { hkdf } from "#crypto/hkdf.js";
 import { concat, equalConstantTime, utf8 } from "#kernel/bytes.js";
 import type { Instant, RandomSource } from "#kernel/ports.js";
+import type { ConnectionLog } from "./connectionLog.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { trafficKeys } from "./keys.js";
 import { INIT_HEAD, NoiseInitiator, NoiseResponder } from "./noise.js";
@@ -30,6 +31,7 @@ export interface RekeyOptions {
   readonly protection: PacketProtection;
   readonly now: Instant;
   readonly limits?: RekeyLimits;
+  readonly log?: Pick<ConnectionLog, "rekey" | "keysInstalled" | "keysDiscarded"> | undefined;
   /** Sees the secrets of each new epoch before they are erased: only when a person asked for a key log. */
   readonly onSecrets?: ((epoch: number, noise: NoiseResult) => void) | undefined;
 }
@@ -108,7 +110,9 @@ export class Rekey {
 
   onRekeyRequest(epoch: number): void {
     if (this.#options.role !== "initiator") throw violation("only the responder asks for new keys");
-    if (epoch === this.#epoch + 1) this.request();
+    if (epoch !== this.#epoch + 1) return;
+    this.#options.log?.rekey("requested", epoch, this.#now);
+    this.request();
   }
 
   /** The clock stood still for `hiddenMs` while the keys grew older. */
@@ -149,6 +153,7 @@ export class Rekey {
     this.#restrictedSince = undefined;
     this.#state = { name: "settling", until: now + 3 * ptoMs };
     this.#events.push({ type: "rekeyed", epoch: this.#epoch });
+    this.#options.log?.rekey("confirmed", this.#epoch, now);
     this.#pingDue = true;
   }
 
@@ -170,6 +175,7 @@ export class Rekey {
     if (this.#options.role !== "responder" || !this.#wanted || this.#state.name !== "idle") return undefined;
     if (this.#askedAlready) return undefined;
     this.#asked = this.#epoch + 1;
+    this.#options.log?.rekey("requested", this.#asked, this.#now);
     return this.#asked;
   }
 
@@ -186,10 +192,7 @@ export class Rekey {
 
   tick(now: Instant): void {
     this.#now = Math.max(this.#now, now);
-    if (this.#state.name === "settling" && now >= this.#state.until) {
-      this.#options.protection.erasePrevious();
-      this.#state = { name: "idle" };
-    }
+    if (this.#state.name === "settling" && now >= this.#state.until) this.#settle();
     if (this.#restrictedSince !== undefined && now >= this.#restrictedSince + STUCK_MS)
       throw new TransportError(
         TRANSPORT_ERROR.EPOCH_STUCK,
@@ -223,6 +226,7 @@ export class Rekey {
     const message = noise.writeInit(EMPTY);
     if (!message) throw violation("the peer's static key is unusable");
     this.#out.push(encodeRekeyMessage({ type: 1, epoch, noise: message }));
+    this.#options.log?.rekey("started", epoch, this.#now);
     this.#state = { name: "sent", noise, epoch };
   }
 
@@ -235,13 +239,11 @@ export class Rekey {
   }
 
   #onInit(message: RekeyMessage): void {
-    const { protection, role } = this.#options;
+    const { role } = this.#options;
     if (this.#early) throw violation("a second rekey before the first was done");
     // "settling" is over for the peer when it starts: its timer may simply have been faster than ours.
-    if (this.#state.name === "settling") {
-      protection.erasePrevious();
-      this.#state = { name: "idle" };
-    } else if (this.#state.name !== "idle") throw violation("a second rekey before the first was done");
+    if (this.#state.name === "settling") this.#settle();
+    else if (this.#state.name !== "idle") throw violation("a second rekey before the first was done");
     if (role !== "responder" || message.epoch !== this.#epoch + 1) throw violation("a rekey for another epoch");
     if (this.#now < this.#mayRenewAt) this.#early = message;
     else this.#answer(message);
@@ -257,6 +259,7 @@ export class Rekey {
     const answer = noise.writeResponse(EMPTY, crypto.x25519KeyPair(random(32)), this.#psk(message.epoch));
     if (!answer) throw violation("an unusable key");
     this.#out.push(encodeRekeyMessage({ type: 2, epoch: message.epoch, noise: answer.message }));
+    this.#options.log?.rekey("answered", message.epoch, this.#now);
     this.#install(message.epoch, answer.result);
   }
 
@@ -270,10 +273,18 @@ export class Rekey {
     this.#pingDue = true;
   }
 
+  /** Late packets of the old epoch are not waited for any longer. */
+  #settle(): void {
+    this.#options.protection.erasePrevious();
+    this.#options.log?.keysDiscarded(this.#epoch - 1, this.#now);
+    this.#state = { name: "idle" };
+  }
+
   #install(epoch: number, result: NoiseResult): void {
     const { crypto, role, protection } = this.#options;
     this.#options.onSecrets?.(epoch, result);
     protection.installNext(trafficKeys(crypto, role, result));
+    this.#options.log?.keysInstalled(epoch, this.#now);
     this.#state = { name: "installed", epoch, exporter: result.exporter };
   }
 

@@ -28,10 +28,6 @@ export class SentRing {
     return number < this.#low || number >= this.#end ? undefined : this.#slots[number & (this.#slots.length - 1)];
   }
 
-  get oldest(): SentPacket | undefined {
-    return this.get(this.#low);
-  }
-
   /** Numbers only ever rise. */
   add(packet: SentPacket): void {
     if (this.#count === 0) this.#low = packet.number;

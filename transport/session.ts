@@ -9,10 +9,11 @@ import type { CloseInfo } from "./closing.js";
 import type { Connection } from "./connection.js";
 import type { ConnectionEvent } from "./connectionEvents.js";
 import type { ConnectionStats } from "./connectionStats.js";
-import { STREAM_CODE } from "./errors.js";
-import { SessionClosedError } from "./sessionErrors.js";
+import { STREAM_CODE, TRANSPORT_ERROR } from "./errors.js";
+import { SessionClosedError, StreamsExhaustedError } from "./sessionErrors.js";
 import { SessionStream, type WaitOptions } from "./sessionStream.js";
 import type { Stream } from "./stream.js";
+import { readableOfMessages } from "./webStreams.js";
 
 const FLUSH_MS = 2000;
 /** Streams of the peer that the application has not taken yet; further ones are refused. */
@@ -37,13 +38,21 @@ export interface OpenStreamOptions {
   readonly signal?: AbortSignal | undefined;
   /** Only we send on it. */
   readonly unidirectional?: boolean | undefined;
+  /** False: throw StreamsExhaustedError instead of waiting while the peer allows no more. */
+  readonly wait?: boolean | undefined;
 }
 
 export interface SessionEvents {
+  /** The peer has opened a stream. Who listens gets all of them here, and none from `incomingStreams`. */
+  stream: readonly [SessionStream];
   rekeyed: readonly [{ readonly epoch: number }];
   path: readonly [Address];
   /** The peer does not answer where it was; a fresh dial beside this session may find it. */
   suspect: readonly [];
+  /** This device slept; the peer is being asked whether it is still there. `hiddenMs`: how much of that no clock has shown. */
+  resumed: readonly [{ readonly hiddenMs: number }];
+  /** The device at the other end has connected anew: this session is over, "closed" follows. */
+  replaced: readonly [];
   closed: readonly [CloseInfo];
 }
 
@@ -62,6 +71,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   readonly #changed = new Gate();
   #closeInfo: CloseInfo | undefined;
   #resolveClosed: (info: CloseInfo) => void = () => {};
+  #readableDatagrams: ReadableStream<Uint8Array> | undefined;
   #wakePending = false;
   readonly #onWake = (): void => {
     this.#wakePending = false;
@@ -95,19 +105,30 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
 
   /** A new stream; waits while the peer allows no more. When the signal aborts later, the stream is reset. */
   async openStream(options: OpenStreamOptions = {}): Promise<SessionStream> {
-    const { signal, priority, unidirectional = false } = options;
+    const { signal, priority, unidirectional = false, wait = true } = options;
     for (;;) {
       signal?.throwIfAborted();
       this.#throwIfClosed();
-      const stream = this.#connection.openStream(unidirectional);
+      const stream = this.#connection.openStream(unidirectional, wait);
       if (stream) {
         if (priority !== undefined) stream.priority = priority;
         const wrapped = this.#wrap(stream);
         if (signal) this.#resetOnAbort(stream, wrapped, signal);
         return wrapped;
       }
-      await this.#changed.wait(signal);
+      if (!wait) throw new StreamsExhaustedError();
+      await this.#leave(unidirectional, signal);
     }
+  }
+
+  override on<Name extends keyof SessionEvents>(
+    name: Name,
+    listener: (...values: SessionEvents[Name]) => unknown,
+  ): this {
+    super.on(name, listener);
+    // Those that came before anybody listened; after the caller has done what it does.
+    if (name === "stream") void RESOLVED.then(() => this.#handOver());
+    return this;
   }
 
   /** Streams that the peer opens, in order. Ends with the session. */
@@ -139,6 +160,12 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
       else if (this.#closeInfo) return;
       else await this.#changed.wait();
     }
+  }
+
+  /** The same as a stream of the web, for one reader. Built when first asked for. */
+  get readableDatagrams(): ReadableStream<Uint8Array> {
+    this.#readableDatagrams ??= readableOfMessages(() => this.datagrams());
+    return this.#readableDatagrams;
   }
 
   /** Fresh keys from a fresh handshake inside the channel; resolves when both ends use them. */
@@ -219,6 +246,9 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
       case "suspect":
         this.emit("suspect");
         break;
+      case "resumed":
+        this.emit("resumed", { hiddenMs: event.hiddenMs });
+        break;
       case "closed":
         this.#onClosed(event.info);
         break;
@@ -229,22 +259,49 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
 
   #onClosed(info: CloseInfo): void {
     this.#closeInfo = info;
-    for (const stream of this.#streams.values()) stream.notify();
+    for (const stream of this.#streams.values()) {
+      stream.notify();
+      stream.settle();
+    }
     for (const forget of this.#signals?.values() ?? []) forget();
     this.#signals = undefined;
     this.#incoming.end();
     this.#resolveClosed(info);
+    if (info.error?.transportCode === TRANSPORT_ERROR.REPLACED) this.emit("replaced");
     this.emit("closed", info);
   }
 
   #onIncoming(stream: Stream): void {
     if (this.#incoming.size < MAX_UNACCEPTED) {
       this.#incoming.push(this.#wrap(stream));
+      this.#handOver();
       return;
     }
     // Streams that are opened and reset at once cost the peer nothing; here they would wait for ever.
     stream.reset(STREAM_CODE.REFUSED);
     stream.stop(STREAM_CODE.REFUSED);
+  }
+
+  #handOver(): void {
+    while (this.has("stream")) {
+      const stream = this.#incoming.shift();
+      if (!stream) return;
+      this.emit("stream", stream);
+    }
+  }
+
+  /** Waits until something changed that may have brought leave to open a stream. */
+  async #leave(unidirectional: boolean, signal: AbortSignal | undefined): Promise<void> {
+    this.wake();
+    try {
+      await this.#changed.wait(signal);
+    } catch (error) {
+      // Others that wait for the same look again, and say so again.
+      this.#connection.stopWaiting(unidirectional);
+      this.#changed.open();
+      this.wake();
+      throw error;
+    }
   }
 
   #resetOnAbort(stream: Stream, wrapped: SessionStream, signal: AbortSignal): void {
@@ -255,6 +312,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   }
 
   #unwrap(stream: Stream): void {
+    this.#streams.get(stream)?.settle();
     this.#streams.delete(stream);
     this.#signals?.get(stream)?.();
     this.#signals?.delete(stream);

@@ -12,6 +12,14 @@ export class SessionClosedError extends HandfastError {
   }
 }
 
+/** The peer allows no more streams at once, and the caller did not want to wait for one to end. */
+export class StreamsExhaustedError extends HandfastError {
+  override readonly name = "StreamsExhaustedError";
+  constructor() {
+    super("STREAMS_EXHAUSTED", "The other device takes no further stream before one has ended.");
+  }
+}
+
 /** The other side dropped this stream; `resetCode` is its application's number. */
 export class StreamResetError extends HandfastError {
   override readonly name = "StreamResetError";

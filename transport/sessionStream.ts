@@ -34,6 +34,9 @@ export class SessionStream implements ByteStream, AsyncDisposable {
   readonly #changed = new Gate();
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
+  #closed: Promise<void> | undefined;
+  #over = false;
+  #resolveClosed: (() => void) | undefined;
 
   constructor(stream: Stream, door: SessionDoor) {
     this.#stream = stream;
@@ -61,6 +64,15 @@ export class SessionStream implements ByteStream, AsyncDisposable {
 
   set priority(level: number) {
     this.#stream.priority = level;
+  }
+
+  /** Resolves, never rejects, when both halves are done with, or the session is over. */
+  get closed(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      if (this.#over) resolve();
+      else this.#resolveClosed = resolve;
+    });
+    return this.#closed;
   }
 
   /** The bytes must not be changed afterwards. Resolves when there is room for more. */
@@ -163,6 +175,12 @@ export class SessionStream implements ByteStream, AsyncDisposable {
   notify(): void {
     this.#changed.open();
     this.onChange?.();
+  }
+
+  /** The session tells that it will tell nothing more. */
+  settle(): void {
+    this.#over = true;
+    this.#resolveClosed?.();
   }
 
   get #full(): boolean {

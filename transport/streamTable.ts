@@ -65,12 +65,20 @@ export class StreamTable {
   }
 
   /** A new stream of ours, or undefined while the peer allows no more. */
-  open(unidirectional: boolean): Stream | undefined {
+  open(unidirectional: boolean, waits: boolean): Stream | undefined {
     const kind = unidirectional ? this.#uni : this.#bidi;
-    kind.wanted = kind.opened >= kind.allowed;
-    if (kind.wanted) return undefined;
+    if (kind.opened >= kind.allowed) {
+      kind.wanted ||= waits;
+      return undefined;
+    }
+    kind.wanted = false;
     const id = kind.opened++ * 4 + (unidirectional ? 2 : 0) + (this.#initiator ? 0 : 1);
     return this.#create(id);
+  }
+
+  /** Nobody waits any longer for leave to open one. */
+  stopWaiting(unidirectional: boolean): void {
+    (unidirectional ? this.#uni : this.#bidi).wanted = false;
   }
 
   /** The next stream that the peer opened and nobody has taken yet. */

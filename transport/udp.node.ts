@@ -18,12 +18,14 @@ export class PortUnavailableError extends HandfastError {
   }
 }
 
-/** Binds one UDP socket. `port` 0 takes any free one; `host` is the local address to listen on. */
+/** Binds one UDP socket of the family of `host`, the local address to listen on. `port` 0 takes any free one. */
 export async function bindUdp(options: { readonly port: number; readonly host: string }): Promise<DatagramSocket> {
   const type = options.host.includes(":") ? "udp6" : "udp4";
   // Addresses are numbers here, never names: the resolver would cost more than the send.
   const promised = DgramAsPromised.createSocket({
     type,
+    // IPv4 has a socket of its own (bothFamilies.node.ts), and no address two texts.
+    ...(type === "udp6" && { ipv6Only: true }),
     lookup: (host, _options, done) => done(null, host, type === "udp6" ? 6 : 4),
   });
   const raw: Socket = promised.socket;
@@ -46,6 +48,9 @@ export async function bindUdp(options: { readonly port: number; readonly host: s
       const congested = raw.getSendQueueSize() > MAX_QUEUED_BYTES;
       if (!congested) unasked = 0;
       return congested;
+    },
+    get queuedBytes() {
+      return open ? raw.getSendQueueSize() : 0;
     },
     send(bytes, to) {
       unasked += bytes.length;

@@ -32,6 +32,22 @@ export function readableOf(source: Source): ReadableStream<Uint8Array> {
   ) as ReadableStream<Uint8Array>;
 }
 
+/** Messages as a stream: taken from their bounded queue only when somebody reads. */
+export function readableOfMessages(source: () => AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  const messages = source();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller): Promise<void> {
+        const { done, value } = await messages.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => void messages.return(undefined),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 export function writableOf(sink: Sink): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
     write: (chunk) => sink.write(chunk.slice()),

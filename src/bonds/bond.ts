@@ -124,7 +124,7 @@ function scopeFromStored(value: unknown): string {
 
 function addressFromStored(value: unknown): Address {
   const fields = new Fields("address", value);
-  const address = { host: fields.text("host", 64, /^[0-9a-zA-Z.:%_-]+$/), port: fields.count("port", 65535) };
+  const address = { host: fields.text("host", 64, /^[0-9a-zA-Z.:_-]+(%[^\s/]+)?$/), port: fields.count("port", 65535) };
   fields.end();
   return address;
 }

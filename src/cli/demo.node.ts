@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { addressText } from "#device/target.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
 import { fillDemoFolder, sameFiles } from "./demoFolder.node.js";
@@ -100,7 +101,7 @@ class Stage {
     this.#row("", "$ handfast join <folder>");
     const found = await laptop.next("found");
     check(found.name === PC, "the laptop found another device than the PC");
-    this.#row("", `Found "${found.name}" at ${found.address}:${found.port}`);
+    this.#row("", `Found "${found.name}" at ${addressText({ host: found.address, port: found.port })}`);
     this.#show("found", `the laptop found the PC by multicast DNS after ${this.#seconds(since)}`);
     return laptop;
   }

@@ -1,3 +1,4 @@
+import { addressText } from "#device/target.js";
 import { HandfastError } from "#kernel/errors.js";
 import { UsageError } from "./exitCodes.js";
 import { ago, printable } from "./words.js";
@@ -31,7 +32,7 @@ export function deviceLine(device: string, bond: ShownBond, online: boolean): De
     ...{ device, name, platform, online },
     paired: new Date(createdAt).toISOString(),
     lastSeen: new Date(lastSeenAt).toISOString(),
-    address: first ? `${first.host}:${first.port}` : null,
+    address: first ? addressText(first) : null,
   };
 }
 

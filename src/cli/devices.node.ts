@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Drops } from "#device/server.js";
+import type { Drops } from "#device/deviceStats.js";
 import { StoredDevice } from "#device/storedDevice.node.js";
 import type { Context } from "./context.node.js";
 import { askRunning } from "./control.node.js";

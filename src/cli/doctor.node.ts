@@ -1,10 +1,11 @@
 import { stat } from "node:fs/promises";
-import { networkInterfaces, platform } from "node:os";
+import { platform } from "node:os";
 import process from "node:process";
 import type { FoundDevice } from "#device/discovered.js";
 import { createClient, createServer } from "#device/open.node.js";
 import { StoredDevice } from "#device/storedDevice.node.js";
 import { temporaryStore } from "#device/temporaryStore.node.js";
+import { looksVirtual, usableInterfaces } from "#discovery/interfaces.node.js";
 import { HandfastError } from "#kernel/errors.js";
 import { type Context, deviceOptions } from "./context.node.js";
 import { askRunning } from "./control.node.js";
@@ -16,8 +17,6 @@ const DEFAULT_PORT = 4760;
 const ECHO_MS = 4000;
 /** No machine has a right clock that shows a time before this program was written. */
 const WRITTEN = Date.UTC(2026, 0, 1);
-/** Names of interfaces that lead to containers and virtual machines, or through a tunnel. */
-const VIRTUAL = /^(docker|br-|veth|virbr|vmnet|vboxnet|tun|tap|utun|wg|tailscale|zt)/;
 
 type Result = "ok" | "warn" | "fail";
 
@@ -65,13 +64,10 @@ function checkClock(tell: Tell): void {
 
 function checkInterfaces(wanted: readonly string[] | undefined, tell: Tell): string[] {
   const found: string[] = [];
-  for (const [name, entries] of Object.entries(networkInterfaces())) {
-    const addresses = (entries ?? []).filter(({ family }) => family === "IPv4");
-    const internal = addresses.every((each) => each.internal);
-    if (addresses.length === 0 || (wanted ? !wanted.includes(name) : internal)) continue;
+  for (const { name, subnets } of usableInterfaces(wanted)) {
     found.push(name);
-    const list = addresses.map(({ cidr, address }) => cidr ?? address).join(", ");
-    if (VIRTUAL.test(name))
+    const list = subnets.map(({ address, prefix }) => `${address}/${prefix}`).join(", ");
+    if (looksVirtual(name))
       tell(
         "interface",
         "warn",
@@ -79,8 +75,7 @@ function checkInterfaces(wanted: readonly string[] | undefined, tell: Tell): str
       );
     else tell("interface", "ok", `${name} ${list}`);
   }
-  if (found.length === 0)
-    tell("interface", "fail", "no network with an IPv4 address; connect to one, or try --interface lo");
+  if (found.length === 0) tell("interface", "fail", "no network; connect to one, or try --interface lo");
   return found;
 }
 

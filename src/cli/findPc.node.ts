@@ -1,9 +1,11 @@
 import { lookup } from "node:dns/promises";
 import { once } from "node:events";
+import { networkInterfaces } from "node:os";
 import type { Client } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
-import type { Target } from "#device/target.js";
+import { addressText, type Target } from "#device/target.js";
 import { HandfastError } from "#kernel/errors.js";
+import { canonicalIp, isLinkLocal } from "#kernel/ipAddress.js";
 import type { Context } from "./context.node.js";
 import { LOOK_SECONDS } from "./defaults.js";
 import { UsageError } from "./exitCodes.js";
@@ -12,6 +14,8 @@ import { printable } from "./words.js";
 
 /** How long to look for others after the first was found. */
 const OTHERS_MS = 500;
+/** Of a name that the system knows: all of them are tried. */
+const MAX_ADDRESSES = 8;
 
 export interface PcToPair {
   readonly target: Target;
@@ -62,16 +66,36 @@ export function nobodyFound(client: Pick<Client, "networkProblems">, advice: str
 export async function targetAt(client: Client, peer: string, signal: AbortSignal): Promise<Target> {
   const target = client.at(peer);
   const [named] = target.addresses;
-  if (!named) return target;
+  if (!named || canonicalIp(named.host) !== undefined) return checkedZone(target, peer);
   // The system may take its time over a name; a person who stops does not wait for it.
   const stopped = once(signal, "abort").then(() => undefined);
-  const found = await Promise.race([lookup(named.host, { family: 4 }).catch(() => undefined), stopped]);
+  const found = await Promise.race([lookup(named.host, { all: true }).catch(() => undefined), stopped]);
   signal.throwIfAborted();
-  if (found) return { ...target, addresses: [{ host: found.address, port: named.port }] };
+  const all = [...new Set(found?.flatMap(({ address }) => canonicalIp(address) ?? []))];
+  // The resolver does not say on which interface a link-local address is: only where there is no other.
+  const wide = all.filter((host) => !isLinkLocal(host));
+  const hosts = (wide.length > 0 ? wide : all).slice(0, MAX_ADDRESSES);
+  const addresses = hosts.flatMap((host) => client.at(addressText({ host, port: named.port })).addresses);
+  if (addresses.length > 0) return { ...target, addresses };
   throw new HandfastError(
     "NOT_REACHABLE",
-    `No machine with the name or IPv4 address "${named.host}" is known here. Check how it is written, or leave --peer out: then it is looked for.`,
+    `No machine with the name or address "${named.host}" is known here. Check how it is written, or leave --peer out: then it is looked for.`,
   );
+}
+
+/** A zone that is no interface here would only look like silence. */
+function checkedZone(target: Target, peer: string): Target {
+  const own = Object.entries(networkInterfaces());
+  for (const { host } of target.addresses) {
+    const zone = host.split("%")[1];
+    if (
+      zone === undefined ||
+      own.some(([name, each]) => name === zone || each?.some((at) => String(at.scopeid) === zone))
+    )
+      continue;
+    throw new HandfastError("BAD_ADDRESS", `"${peer}" names an interface, ${zone}, that is not on this machine.`);
+  }
+  return target;
 }
 
 /** Asks at a terminal; a script is told what to say. */
@@ -127,5 +151,5 @@ export function tellFound({ screen }: Context, device: FoundDevice, known: { id:
 
 export function addressOf(device: Target): string {
   const [first] = device.addresses;
-  return first ? `${first.host.includes(":") ? `[${first.host}]` : first.host}:${first.port}` : "";
+  return first ? addressText(first) : "";
 }

@@ -23,10 +23,17 @@ export class HandfastProcess {
   #errors = "";
   #over = false;
 
-  constructor(title: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  /** `under`: a command to run it under, such as `ip netns exec <name>`. */
+  constructor(
+    title: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    under: readonly string[] = [],
+  ) {
     this.title = title;
+    const [command = process.execPath, ...rest] = [...under, process.execPath, MAIN, ...args, "--json"];
     // The channel carries nothing: it tells the child when this process is gone.
-    this.#child = spawn(process.execPath, [MAIN, ...args, "--json"], {
+    this.#child = spawn(command, rest, {
       stdio: ["pipe", "pipe", "pipe", "ipc"],
       env: { ...process.env, ...env },
     });

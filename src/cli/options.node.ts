@@ -36,7 +36,7 @@ function networkOptions(): Option[] {
 /** Which PC is meant. */
 export function withWish(command: Command): Command {
   return withNetwork(command)
-    .option("--peer <host[:port]>", "the PC's address, where it cannot be found by itself")
+    .option("--peer <host[:port]>", "the PC's address, where it cannot be found by itself; IPv6 as [fe80::1%eth0]:4760")
     .option("--to <name>", "the PC's name, where there are several")
     .addOption(new Option("--wait <seconds>", "how long to look for the PC").argParser(seconds).default(LOOK_SECONDS));
 }

@@ -1,6 +1,6 @@
 import process from "node:process";
 import type { Bond } from "#bonds/bond.js";
-import type { Drops } from "#device/server.js";
+import type { Drops } from "#device/deviceStats.js";
 import { HandfastError } from "#kernel/errors.js";
 import { Control, type ControlAnswer, type ControlRequest } from "./control.node.js";
 import { chooseDevice, type DeviceLine, deviceLine } from "./deviceList.js";

@@ -1,5 +1,5 @@
 import * as node from "node:crypto";
-import { isAllZero } from "#kernel/bytes.js";
+import { compareBytes, isAllZero } from "#kernel/bytes.js";
 import { type Aead, type Crypto, type KeyPair, requireLength } from "./crypto.js";
 import { nobleCrypto, p256IsValidPoint } from "./noble.js";
 
@@ -34,10 +34,7 @@ export const nativeCrypto: Crypto = {
   x25519(own, peerPublic) {
     requireLength("x25519 public key", peerPublic, 32);
     try {
-      const publicKey = node.createPublicKey({
-        key: { kty: "OKP", crv: "X25519", x: Buffer.from(peerPublic).toString("base64url") },
-        format: "jwk",
-      });
+      const publicKey = x25519PublicKey(peerPublic);
       const shared = bytesOf(node.diffieHellman({ privateKey: x25519PrivateKey(own), publicKey }));
       return isAllZero(shared) ? undefined : shared;
     } catch {
@@ -79,6 +76,20 @@ function x25519PrivateKey(own: KeyPair): node.KeyObject {
   if (cached) return cached;
   const key = importX25519(own.secret);
   x25519Keys.set(own, key);
+  return key;
+}
+
+/** A handshake uses each of two public keys twice, and importing one takes a quarter of a Diffie-Hellman. */
+const RECENT = 2;
+const recentPublicKeys: { readonly bytes: Uint8Array; readonly key: node.KeyObject }[] = [];
+
+function x25519PublicKey(bytes: Uint8Array): node.KeyObject {
+  const known = recentPublicKeys.find((recent) => compareBytes(recent.bytes, bytes) === 0);
+  if (known) return known.key;
+  const x = Buffer.from(bytes).toString("base64url");
+  const key = node.createPublicKey({ key: { kty: "OKP", crv: "X25519", x }, format: "jwk" });
+  recentPublicKeys.unshift({ bytes: bytes.slice(), key });
+  recentPublicKeys.length = Math.min(recentPublicKeys.length, RECENT);
   return key;
 }
 

@@ -11,12 +11,13 @@ import type { KnownPeer } from "#transport/acceptor.js";
 import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
-import type { EndpointDrops, EndpointEvent, EndpointOptions } from "#transport/endpointTypes.js";
+import type { EndpointEvent, EndpointOptions } from "#transport/endpointTypes.js";
 import type { RekeyLimits } from "#transport/rekeyLimits.js";
 import { Session } from "#transport/session.js";
 import { SessionClosedError } from "#transport/sessionErrors.js";
 import { bondsWith, deviceIdOf, forgetDevice, isStale } from "./bondBook.js";
 import { BondCopiedError } from "./bondErrors.js";
+import type { DeviceStats, Drops } from "./deviceStats.js";
 import type { Discovery } from "./discoveryPort.js";
 import { bondGone, proveBond } from "./prove.js";
 import { chooseSecret, secretsOf } from "./ratchet.js";
@@ -35,6 +36,10 @@ export interface DevicePorts {
   readonly rekeyLimits?: RekeyLimits;
   /** Bytes that all sessions together may hold. */
   readonly memoryLimit?: number | undefined;
+  /** Rounds the size of every data packet up to a multiple of so many bytes. */
+  readonly padTo?: number | undefined;
+  /** How late timers are, where somebody wants to know. */
+  readonly loopLag?: { p99Ms(): number; stop(): void } | undefined;
   /** For looking inside: transport/PROTOCOL.md §13. */
   readonly log?: EndpointOptions["log"];
   readonly keyLog?: EndpointOptions["keyLog"];
@@ -92,6 +97,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
       ...{ crypto, random, accept, identity: this.keyPair, keepAlive: true, now: clock.now() },
       resetKey: identity.resetKey.reveal(),
       memoryLimit: ports.memoryLimit,
+      padTo: ports.padTo,
       lookup: (staticPublic) => this.#lookup(staticPublic),
       ...(ports.maxDatagram && { maxDatagram: ports.maxDatagram }),
       ...(ports.rekeyLimits && { rekeyLimits: ports.rekeyLimits }),
@@ -103,8 +109,15 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     this.#stopWatching = this.#watchHost();
   }
 
-  get drops(): EndpointDrops {
-    return this.#endpoint.drops;
+  get drops(): Drops {
+    return { port: { ...this.port.drops }, channel: { ...this.#endpoint.drops } };
+  }
+
+  /** Of this moment. */
+  stats(): DeviceStats {
+    const { socket, loopLag } = this.#ports;
+    const seen = { sendQueueBytes: socket.queuedBytes ?? 0, eventLoopLagP99Ms: loopLag?.p99Ms() };
+    return { ...this.#endpoint.stats(), drops: this.drops, ...seen };
   }
 
   get memory(): MemoryStats {
@@ -155,8 +168,11 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
 
   async close(): Promise<void> {
     this.#stopWatching?.();
-    for (const dialling of this.#dialling.values())
+    this.#ports.loopLag?.stop();
+    for (const [handle, dialling] of this.#dialling) {
+      this.#endpoint.cancel(handle);
       dialling.reject(new HandfastError("CLOSED", "This device was shut down."));
+    }
     this.#dialling.clear();
     for (const session of this.#sessions.values()) void session.close();
     // The goodbye leaves in the next turn; whether it arrives is not worth waiting for.

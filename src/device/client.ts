@@ -1,6 +1,6 @@
 import type { Bond } from "#bonds/bond.js";
 import { tagMatches } from "#discovery/tag.js";
-import type { HandfastError } from "#kernel/errors.js";
+import { HandfastError } from "#kernel/errors.js";
 import type { Address } from "#kernel/ports.js";
 import type { PairedPeer } from "#pairing/exchange.js";
 import { parseLink } from "#pairing/link.js";
@@ -9,14 +9,15 @@ import type { MemoryStats } from "#transport/endpointMemory.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
+import type { DeviceStats, Drops } from "./deviceStats.js";
 import { Discovered } from "./discovered.js";
 import type { Host } from "./discoveryPort.js";
 import { type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
 import { lookFor } from "./lookFor.js";
 import { OWN_UPGRADES } from "./quantum.js";
 import { type PairingWay, type PairOptions, runPairing } from "./runPairing.js";
-import type { Drops, ServerOptions } from "./server.js";
-import { keyOf, parseAddress, type Target } from "./target.js";
+import type { ServerOptions } from "./server.js";
+import { keyOf, parseAddress, type Target, withZones } from "./target.js";
 
 const CONNECT_MS = 10_000;
 
@@ -61,8 +62,12 @@ export class Client implements AsyncDisposable {
 
   /** What has been dropped and why, for `status`. */
   get drops(): Drops {
-    const { port, drops } = this.#channel;
-    return { port: { ...port.drops }, channel: { ...drops } };
+    return this.#channel.drops;
+  }
+
+  /** Sessions, handshakes, drops, memory and queues of this moment. */
+  stats(): DeviceStats {
+    return this.#channel.stats();
   }
 
   /** Devices on the network, as they appear. Ends when `signal` aborts. */
@@ -70,14 +75,20 @@ export class Client implements AsyncDisposable {
     return new Discovered(this.#ports.discovery, options.signal);
   }
 
-  /** A device at a known address: `host:port`, or `host` for the default port 4760. */
+  /** A device at a known address: `host:port`, `[IPv6]:port`, or `host` for the default port 4760. Throws HandfastError BAD_ADDRESS. */
   at(address: string): Target {
-    return { name: undefined, addresses: [parseAddress(address)] };
+    const addresses = this.#reachable([parseAddress(address)]);
+    if (addresses.length === 0)
+      throw new HandfastError(
+        "BAD_ADDRESS",
+        `"${address}" is an address on one link only. Name the network interface behind it, for example [fe80::1%eth0]:4760.`,
+      );
+    return { name: undefined, addresses };
   }
 
   /** The device that shows this link. Throws HandfastError BAD_LINK. */
   fromLink(text: string): Target {
-    return { name: undefined, addresses: parseLink(text).addresses };
+    return { name: undefined, addresses: this.#reachable(parseLink(text).addresses) };
   }
 
   /**
@@ -149,6 +160,10 @@ export class Client implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #reachable(addresses: readonly Address[]): Address[] {
+    return withZones(addresses, this.#ports.discovery.addresses);
   }
 
   async #close(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Bond } from "#bonds/bond.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
 import type { Client } from "./client.js";
+import type { DeviceStats } from "./deviceStats.js";
 import type { Discovered } from "./discovered.js";
 import { NodeSession } from "./nodeSession.node.js";
 import { type OpenOptions, createClient as open } from "./open.node.js";
@@ -18,6 +19,11 @@ export class NodeClient implements AsyncDisposable {
   /** Bytes that all sessions together hold, and may hold. */
   get memory(): MemoryStats {
     return this.#client.memory;
+  }
+
+  /** Sessions, handshakes, drops, memory and queues of this moment: names and units in DeviceStats. */
+  stats(): DeviceStats {
+    return this.#client.stats();
   }
 
   /** This device's own id. */

@@ -2,6 +2,7 @@ import type { Bond } from "#bonds/bond.js";
 import { Emitter } from "#kernel/emitter.js";
 import type { HandfastError } from "#kernel/errors.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
+import type { DeviceStats } from "./deviceStats.js";
 import { NodeSession, type Peer } from "./nodeSession.node.js";
 import { type OpenOptions, createServer as open } from "./open.node.js";
 import type { PairingRequest } from "./pairingEvents.js";
@@ -44,6 +45,11 @@ export class NodeServer extends Emitter<NodeServerEvents> implements AsyncDispos
   /** Bytes that all sessions together hold, and may hold. */
   get memory(): MemoryStats {
     return this.#server.memory;
+  }
+
+  /** Sessions, handshakes, drops, memory and queues of this moment: names and units in DeviceStats. */
+  stats(): DeviceStats {
+    return this.#server.stats();
   }
 
   /** This device's own id. */

@@ -1,8 +1,10 @@
+import { Emitter } from "#kernel/emitter.js";
 import type { Address } from "#kernel/ports.js";
 import type { CloseInfo } from "#transport/closing.js";
 import type { ConnectionStats } from "#transport/connectionStats.js";
 import { StreamDuplex } from "#transport/duplex.node.js";
 import type { OpenStreamOptions, Session, SessionEvents } from "#transport/session.js";
+import type { SessionStream, WaitOptions } from "#transport/sessionStream.js";
 import type { PeerSession } from "./channel.js";
 
 /** The device at the other end, as its bond names it. */
@@ -13,13 +15,21 @@ export interface Peer {
   readonly platform: string;
 }
 
+export interface NodeSessionEvents extends Omit<SessionEvents, "stream"> {
+  /** The peer has opened a stream. Who listens gets all of them here, and none from `incomingStreams`. */
+  stream: readonly [StreamDuplex];
+}
+
 /** A session as Node programs like it: its streams are Duplex streams. Both ends have proved who they are. */
-export class NodeSession implements AsyncDisposable {
+export class NodeSession extends Emitter<NodeSessionEvents> implements AsyncDisposable {
   readonly peer: Peer;
   /** The same session, whose streams have their other faces: promises, callbacks, web streams. Take incoming streams from one of the two. */
   readonly session: Session;
+  readonly #passed = new Set<keyof NodeSessionEvents>();
+  readonly #onStream = (stream: SessionStream): void => this.emit("stream", new StreamDuplex(stream, this.path));
 
   constructor({ session, bond, device }: PeerSession) {
+    super();
     this.peer = { id: device, name: bond.name, platform: bond.platform };
     this.session = session;
   }
@@ -34,7 +44,10 @@ export class NodeSession implements AsyncDisposable {
     return this.session.closed;
   }
 
-  /** A new stream; waits while the peer allows no more. `priority`: 0 (urgent) to 7. `unidirectional`: only we write. */
+  /**
+   * A new stream; waits while the peer allows no more, or with `wait: false` throws StreamsExhaustedError.
+   * `priority`: 0 (urgent) to 7. `unidirectional`: only we write.
+   */
   async openStream(options: OpenStreamOptions = {}): Promise<StreamDuplex> {
     return new StreamDuplex(await this.session.openStream(options), this.path);
   }
@@ -61,14 +74,19 @@ export class NodeSession implements AsyncDisposable {
     return this.session.datagrams();
   }
 
+  /** The same as a stream of the web, for one reader. */
+  get readableDatagrams(): ReadableStream<Uint8Array> {
+    return this.session.readableDatagrams;
+  }
+
   /** Round trips, window, losses, packets, what flow control cost, the epoch: names and units in ConnectionStats. */
   stats(): ConnectionStats {
     return this.session.stats();
   }
 
   /** Fresh keys now; resolves when both ends use them. */
-  rekey(): Promise<{ readonly epoch: number }> {
-    return this.session.rekey();
+  rekey(options: WaitOptions = {}): Promise<{ readonly epoch: number }> {
+    return this.session.rekey(options);
   }
 
   /** `length` bytes that only the two ends know, bound to `label`. */
@@ -76,19 +94,40 @@ export class NodeSession implements AsyncDisposable {
     return this.session.exportKey(label, length);
   }
 
-  on<Name extends keyof SessionEvents>(name: Name, listener: (...values: SessionEvents[Name]) => unknown): this {
-    this.session.on(name, listener);
+  override on<Name extends keyof NodeSessionEvents>(
+    name: Name,
+    listener: (...values: NodeSessionEvents[Name]) => unknown,
+  ): this {
+    super.on(name, listener);
+    this.#passOn(name);
     return this;
   }
 
-  off<Name extends keyof SessionEvents>(name: Name, listener: (...values: SessionEvents[Name]) => unknown): this {
-    this.session.off(name, listener);
-    return this;
+  /** Says goodbye at once; what was written and not yet delivered is lost. */
+  abort(reason = ""): void {
+    this.session.abort(reason);
   }
 
   /** Sends what was written (for two seconds at most), then says goodbye. */
   close(options: { readonly code?: number; readonly reason?: string } = {}): Promise<void> {
     return this.session.close(options);
+  }
+
+  override off<Name extends keyof NodeSessionEvents>(
+    name: Name,
+    listener: (...values: NodeSessionEvents[Name]) => unknown,
+  ): this {
+    super.off(name, listener);
+    if (name === "stream" && !this.has(name) && this.#passed.delete(name)) this.session.off("stream", this.#onStream);
+    return this;
+  }
+
+  /** Only what somebody wants to hear: a session that takes its streams from the iterator must not lose them to an event. */
+  #passOn(name: keyof NodeSessionEvents): void {
+    if (this.#passed.has(name)) return;
+    this.#passed.add(name);
+    if (name === "stream") this.session.on(name, this.#onStream);
+    else this.session.on(name, (...values) => this.emit(name, ...values));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,6 +11,7 @@ import type { Question as PairingQuestion } from "#pairing/responderStates.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
+import type { DeviceStats, Drops } from "./deviceStats.js";
 import type { Advertisement } from "./discoveryPort.js";
 import {
   type ApprovalRequest,
@@ -62,9 +63,6 @@ export interface ServerEvents {
   session: readonly [PeerSession];
   error: readonly [HandfastError];
 }
-
-/** What has been dropped and why, for `status`. */
-export type Drops = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 const SWEEP_MS = 60 * 60_000;
 
@@ -127,9 +125,14 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
     return this.#channel.memory;
   }
 
+  /** What has been dropped and why, for `status`. */
   get drops(): Drops {
-    const { port, drops } = this.#channel;
-    return { port: { ...port.drops }, channel: { ...drops }, pairing: { ...this.#responder.drops } };
+    return { ...this.#channel.drops, pairing: { ...this.#responder.drops } };
+  }
+
+  /** Sessions, handshakes, drops, memory and queues of this moment. */
+  stats(): DeviceStats {
+    return { ...this.#channel.stats(), drops: this.drops };
   }
 
   bonds(): readonly Bond[] {

@@ -16,6 +16,11 @@ export class AsyncQueue<T> implements AsyncIterable<T> {
     this.#gate.open();
   }
 
+  /** The next value that is there already. */
+  shift(): T | undefined {
+    return this.#values.shift();
+  }
+
   /** Nothing more will come; what is inside can still be taken. */
   end(): void {
     this.#ended = true;

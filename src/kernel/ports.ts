@@ -34,6 +34,8 @@ export interface DatagramSocket {
   readonly port: number;
   /** The system still holds bytes of earlier sends: better wait a millisecond. Absent: it never does. */
   readonly congested?: boolean;
+  /** Bytes that the system has not taken yet. Absent: nobody knows. */
+  readonly queuedBytes?: number;
   /** The caller reuses `bytes` soon: after a mebibyte of later sends that were begun while not `congested`. */
   send(bytes: Uint8Array, to: Address): void;
   /** The bytes belong to the receiver from then on. One listener. */

@@ -1,9 +1,9 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { type CborValue, decodeCbor, encodeCbor } from "#kernel/cbor.js";
 import { HandfastError, WireError } from "#kernel/errors.js";
+import { ipToBytes, ipToText, isLinkLocal } from "#kernel/ipAddress.js";
 import type { Address, RandomSource } from "#kernel/ports.js";
 import { fromBase32, toBase32 } from "./base32.js";
-import { ipToBytes, ipToText } from "./ipBytes.js";
 import { f4 } from "./toolbox.js";
 
 const PREFIX = "HF1:";
@@ -23,7 +23,7 @@ export interface PairingLink {
   readonly bytes: Uint8Array;
 }
 
-/** A link for one key pair, one session. Addresses that are no plain IP addresses are left out. */
+/** A link for one key pair, one session. What is no IP address is left out. */
 export function makeLink(
   crypto: Crypto,
   random: RandomSource,
@@ -33,11 +33,25 @@ export function makeLink(
   const x = keyPair.public.subarray(1, 33);
   const rb = random(BLOCK);
   const commitment = f4(crypto, x, x, rb, 0);
-  const reachable = addresses.filter(({ host }) => ipToBytes(host)).slice(0, MAX_ADDRESSES);
+  const reachable = shown(addresses);
   const port = reachable[0]?.port ?? 0;
   const hosts = reachable.flatMap(({ host }) => ipToBytes(host) ?? []);
   const bytes = encodeCbor([VERSION, hosts, port, commitment, rb]);
   return { addresses: reachable, commitment, rb, bytes };
+}
+
+/** At most four. Beside IPv4 one IPv6 address is enough, and keeps a QR code small. */
+function shown(addresses: readonly Address[]): Address[] {
+  // A zone is a name on this machine only: whoever follows the link tries its own.
+  const bare = addresses.map(({ host, port }) => ({ host: host.split("%")[0] ?? "", port }));
+  const known = new Map(bare.filter(({ host }) => ipToBytes(host)).map((each) => [each.host, each]));
+  const isIpv6 = ({ host }: Address): boolean => host.includes(":");
+  const ipv4 = [...known.values()].filter((each) => !isIpv6(each));
+  const ipv6 = [...known.values()]
+    .filter(isIpv6)
+    .sort((a, b) => Number(isLinkLocal(a.host)) - Number(isLinkLocal(b.host)));
+  if (ipv4.length === 0) return ipv6.slice(0, MAX_ADDRESSES);
+  return [...ipv4.slice(0, ipv6.length > 0 ? MAX_ADDRESSES - 1 : MAX_ADDRESSES), ...ipv6.slice(0, 1)];
 }
 
 /** Upper case and digits only: the dense mode of a QR code. */

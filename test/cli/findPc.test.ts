@@ -3,10 +3,11 @@ import { test } from "node:test";
 import type { Answers } from "#cli/answers.node.js";
 import type { Context } from "#cli/context.node.js";
 import { UsageError } from "#cli/exitCodes.js";
-import { findPcToPair, type PcToPair } from "#cli/findPc.node.js";
+import { findPcToPair, type PcToPair, targetAt } from "#cli/findPc.node.js";
 import { Screen } from "#cli/screen.node.js";
 import type { Client } from "#device/client.js";
 import type { FoundDevice } from "#device/discovered.js";
+import { parseAddress, withZones } from "#device/target.js";
 
 /** Two PCs are open to pairing; a person at a terminal, or a program, answers `line`. */
 async function choose(line: string | undefined, fromTerminal: boolean): Promise<PcToPair & { asked: string }> {
@@ -60,4 +61,19 @@ test("no number of the list, no answer, or no terminal: the list and which optio
     ),
   );
   await Promise.all(refused);
+});
+
+test("--peer: an address stands for itself, a name for what the system knows, a zone has to be of this machine", async () => {
+  const client = {
+    at: (text: string) => ({ name: undefined, addresses: withZones([parseAddress(text)], ["fe80::1%lo"]) }),
+  } as unknown as Client;
+  const at = async (peer: string): Promise<string[]> =>
+    (await targetAt(client, peer, new AbortController().signal)).addresses.map(({ host, port }) => `${host} ${port}`);
+  assert.deepEqual(await at("[FD00::1]:9"), ["fd00::1 9"]);
+  assert.deepEqual(await at("fe80::1"), ["fe80::1%lo 4760"]);
+  assert.ok((await at("localhost:9")).every((each) => ["127.0.0.1 9", "::1 9"].includes(each)));
+  await assert.rejects(at("[fe80::1%nosuch0]:9"), {
+    code: "BAD_ADDRESS",
+    message: /an interface, nosuch0, that is not/,
+  });
 });

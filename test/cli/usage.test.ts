@@ -67,7 +67,7 @@ test("a --peer that no machine has is named, at once", (t) => {
   for (const command of [["join", laptopFolder], ["pair"]]) {
     const { code, err } = handfast([...command, "--peer", `${host}:4760`, "--state", laptopState]);
     assert.equal(code, 3);
-    assert.match(err, new RegExp(`name or IPv4 address "${host}"`));
+    assert.match(err, new RegExp(`name or address "${host}"`));
   }
 });
 

@@ -28,6 +28,16 @@ for (const crypto of backEnds) {
     assert.deepEqual(crypto.x25519(alice, bob.public), crypto.x25519(bob, alice.public));
   });
 
+  test(`${crypto.name}: X25519 goes by what a public key is at the moment, whatever came before`, () => {
+    const own = crypto.x25519KeyPair(new Uint8Array(32).fill(7));
+    const peers = [1, 2, 3].map((fill) => crypto.x25519KeyPair(new Uint8Array(32).fill(fill)).public);
+    const buffer = new Uint8Array(32);
+    for (const turn of [0, 1, 0, 2, 1, 2, 0]) {
+      buffer.set(peers[turn] ?? buffer);
+      assert.deepEqual(crypto.x25519(own, buffer), nobleCrypto.x25519(own, peers[turn] ?? buffer));
+    }
+  });
+
   test(`${crypto.name}: refuses low-order X25519 points and P-256 points in any other form`, () => {
     const own = crypto.x25519KeyPair(new Uint8Array(32).fill(7));
     assert.equal(crypto.x25519(own, new Uint8Array(32)), undefined);

@@ -1,6 +1,6 @@
 import { nativeCrypto } from "#crypto/native.node.js";
 import { Advertiser } from "#discovery/advertiser.js";
-import type { LocalInterface } from "#discovery/ipv4.js";
+import type { LocalInterface } from "#discovery/localInterface.js";
 import type { DnsPacket, DnsRecord, OutgoingPacket, PacketOrigin } from "#discovery/records.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 

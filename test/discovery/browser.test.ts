@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Browser, type BrowserEvent } from "#discovery/browser.js";
-import type { LocalInterface } from "#discovery/ipv4.js";
+import type { LocalInterface } from "#discovery/localInterface.js";
 import { type DnsPacket, type DnsRecord, SERVICE } from "#discovery/records.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { Bench, ETH, NEIGHBOUR, type Sent, WLAN } from "./bench.js";

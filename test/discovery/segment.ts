@@ -1,8 +1,9 @@
 import dnsPacket from "dns-packet";
 import { encodablePacket } from "#discovery/codec.node.js";
-import type { LocalInterface } from "#discovery/ipv4.js";
 import type { LinkListener, MulticastLink } from "#discovery/localDiscovery.js";
+import { isIpv6, type LocalInterface, withZone } from "#discovery/localInterface.js";
 import type { DnsPacket, OutgoingPacket, PacketOrigin } from "#discovery/records.js";
+import { isLinkLocal } from "#kernel/ipAddress.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import type { VirtualClock } from "../simulation/virtualClock.js";
 
@@ -13,7 +14,7 @@ export interface Weather {
   readonly jitterMs: number;
 }
 
-/** One multicast link in memory. Every packet goes through the real codec. The same seed gives the same run. */
+/** One multicast link in memory, for IPv4 and IPv6: who has no address of a family does not hear it. Every packet goes through the real codec. The same seed gives the same run. */
 export class Segment {
   weather: Weather;
   /** What anybody on the link could have heard, decoded. */
@@ -41,11 +42,13 @@ export class Segment {
     const packet = decode(bytes);
     this.heard.push({ at: this.#clock.now(), packet });
     for (const [station, name] of this.#stations) {
+      const local = station.interfaces.find((each) => each.name === name);
+      if (!local?.subnets.some(({ address }) => isIpv6(address) === isIpv6(from.address))) continue;
       if (station !== sender && this.#random.chance(this.weather.loss)) continue;
       const copies = this.#random.chance(this.weather.duplicate) ? 2 : 1;
       for (let i = 0; i < copies; i++)
         this.#clock.schedule(this.weather.jitterMs * this.#random.number(), () =>
-          station.deliver(packet, { interface: name, ...from }),
+          station.deliver(packet, { interface: name, address: withZone(from.address, local), port: from.port }),
         );
     }
   }
@@ -61,8 +64,9 @@ export class Station implements MulticastLink {
     return [...this.#joined.values()].map(({ local }) => local);
   }
 
-  plug(name: string, address: string, segment: Segment): void {
-    this.#joined.set(name, { local: { name, subnets: [{ address, prefix: 24 }] }, segment });
+  plug(name: string, addresses: string | readonly string[], segment: Segment): void {
+    const subnets = [addresses].flat().map((address) => ({ address, prefix: isIpv6(address) ? 64 : 24 }));
+    this.#joined.set(name, { local: { name, subnets }, segment });
     segment.join(this, name);
     this.#listener?.onInterfaces();
   }
@@ -79,8 +83,12 @@ export class Station implements MulticastLink {
 
   async send(message: OutgoingPacket): Promise<void> {
     const joined = this.#joined.get(message.interface);
-    const address = joined?.local.subnets[0]?.address;
-    if (joined && address) joined.segment.send(encode(message), { address, port: 5353 }, this);
+    const wanted = message.to && isIpv6(message.to.address);
+    for (const ipv6 of wanted === undefined ? [false, true] : [wanted]) {
+      // RFC 6724 §5 rule 2: to a link-local group from a link-local address.
+      const own = joined?.local.subnets.find(({ address }) => (ipv6 ? isLinkLocal(address) : !isIpv6(address)));
+      if (own) joined?.segment.send(encode(message), { address: own.address, port: 5353 }, this);
+    }
   }
 
   deliver(packet: DnsPacket & { readonly type: string }, origin: PacketOrigin): void {

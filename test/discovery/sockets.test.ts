@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { networkInterfaces } from "node:os";
 import process from "node:process";
 import { describe, test } from "node:test";
 import dnsPacket from "dns-packet";
@@ -12,6 +13,8 @@ import { systemClock, systemRandom } from "#transport/clock.node.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { DeviceProcess } from "./processes.js";
 
+/** IPv4, and IPv6 where the machine has it. */
+const LOOPBACK = (networkInterfaces()["lo"] ?? []).map(({ address }) => address);
 const LIMIT = { timeout: 30_000 };
 
 /** Only announced, never bound: what tells the devices of this run from others on the same loopback. */
@@ -53,7 +56,7 @@ describe("real sockets on loopback", { concurrency: true }, () => {
       const advertisement = pc.advertise({ port, irk: new Uint8Array(16), name: "Ana's PC" });
       const { found, lost } = awaitHost(laptop, (host) => host.port === port);
       const { addresses, name, pairing } = await found;
-      assert.deepEqual([addresses, name, pairing], [["127.0.0.1"], undefined, false]);
+      assert.deepEqual([addresses, name, pairing], [LOOPBACK, undefined, false]);
       const named = awaitHost(laptop, (host) => host.port === port && host.name === "Ana's PC").found;
       advertisement.setPairing(true);
       assert.equal((await named).pairing, true);
@@ -94,7 +97,7 @@ describe("real sockets on loopback", { concurrency: true }, () => {
       const { instance } = await awaitHost(laptop, (host) => host.port === port).found;
       slept = 31_000;
       const renamed = await awaitHost(laptop, (host) => host.port === port && host.instance !== instance).found;
-      assert.deepEqual(renamed.addresses, ["127.0.0.1"]);
+      assert.deepEqual(renamed.addresses, LOOPBACK);
     } finally {
       await pc.close();
       await laptop.close();

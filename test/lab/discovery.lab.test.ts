@@ -5,7 +5,7 @@ import { once } from "node:events";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { DeviceProcess } from "../discovery/processes.js";
+import { DeviceProcess, type Line } from "../discovery/processes.js";
 
 const LAB = fileURLToPath(new URL("../../../test/lab/", import.meta.url));
 const PREFIX = `hf${process.pid % 100_000}`;
@@ -71,6 +71,15 @@ class Peer implements AsyncDisposable {
   }
 }
 
+function ipv4Of({ addresses = [] }: Line): string[] {
+  return addresses.filter((address) => !address.includes(":"));
+}
+
+/** Where a link-local address was heard. */
+function zonesOf({ addresses = [] }: Line): string[] {
+  return addresses.flatMap((address) => address.split("%")[1] ?? []);
+}
+
 describe("discovery beside others", { skip: skipLab }, () => {
   before(() => net("up"));
   after(() => net("down"));
@@ -78,11 +87,12 @@ describe("discovery beside others", { skip: skipLab }, () => {
   test("two of ours on two cables at once: both addresses, and one cable pulled", LIMIT, async () => {
     await using pc = new DeviceProcess("advertise", ["eth0,eth1", "4760"], on("a"));
     await using laptop = new DeviceProcess("browse", ["eth0,eth1"], on("b"));
-    const both = await laptop.until((line) => line.addresses?.length === 2 && line.event !== "open");
-    assert.deepEqual([...(both.addresses ?? [])].sort(), ["10.77.0.1", "10.78.0.1"]);
+    const both = await laptop.until((line) => line.addresses?.length === 4 && line.event !== "open");
+    assert.deepEqual(ipv4Of(both).sort(), ["10.77.0.1", "10.78.0.1"]);
+    assert.deepEqual(zonesOf(both).sort(), ["eth0", "eth1"]);
     execFileSync("ip", ["-n", `${PREFIX}a`, "addr", "del", "10.78.0.1/24", "dev", "eth1"]);
     const rest = await laptop.until(
-      (line) => line.addresses?.join() === "10.77.0.1" && line.instance !== both.instance,
+      (line) => ipv4Of(line).join() === "10.77.0.1" && zonesOf(line).length === 2 && line.instance !== both.instance,
     );
     execFileSync("ip", ["-n", `${PREFIX}a`, "addr", "add", "10.78.0.1/24", "dev", "eth1"]);
     await laptop.until(
@@ -128,6 +138,18 @@ describe("discovery beside others", { skip: skipLab }, () => {
     await avahi.until((line) => line.startsWith(`-;eth0;IPv4;${name}`));
   });
 
+  test("avahi resolves our device, that has no IPv4", { ...LIMIT, skip: skipAvahi }, async (t) => {
+    const onB = (what: "add" | "del"): void =>
+      void execFileSync("ip", ["-n", `${PREFIX}b`, "addr", what, "10.77.0.2/24", "dev", "eth0"]);
+    onB("del");
+    t.after(() => onB("add"));
+    await using avahi = new Peer("a", [`${LAB}avahi.sh`, "browse"]);
+    await using pc = new DeviceProcess("advertise", ["eth0", "4766"], on("b"));
+    const resolved = await avahi.until((line) => line.startsWith("=;eth0;IPv6;hf-") && line.includes(";4766;"));
+    assert.match(resolved.split(";")[7] ?? "", /^fe80::/);
+    assert.equal(await pc.end(), 0);
+  });
+
   test("we find a service that avahi publishes, and see it go", { ...LIMIT, skip: skipAvahi }, async () => {
     await using laptop = new DeviceProcess("browse", ["eth0"], on("b"));
     const avahi = new Peer("a", [`${LAB}avahi.sh`, "publish", "Avahi HF", "4242", "v=1", "p=1", "n=by avahi"]);
@@ -166,7 +188,7 @@ describe("discovery beside others", { skip: skipLab }, () => {
     await using laptop = new DeviceProcess("browse", ["eth0"], on("b"));
     const zeroconf = new Peer("a", ["/usr/bin/python3", `${LAB}zeroconf_peer.py`, "publish", "10.77.0.1", "4243"]);
     const found = await laptop.until((line) => line.event === "found" && line.port === 4243);
-    assert.deepEqual([found.instance, found.addresses], ["zc peer._handfast._udp.local", ["10.77.0.1"]]);
+    assert.deepEqual([found.instance, ipv4Of(found)], ["zc peer._handfast._udp.local", ["10.77.0.1"]]);
     await zeroconf[Symbol.asyncDispose]();
     await laptop.until((line) => line.event === "lost" && line.instance === found.instance);
     assert.equal(await laptop.end(), 0);

@@ -4,10 +4,10 @@ import fc from "fast-check";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
 import { utf8 } from "#kernel/bytes.js";
+import { ipToBytes, ipToText } from "#kernel/ipAddress.js";
 import { fromBase32, toBase32 } from "#pairing/base32.js";
 import { freshKeyPair } from "#pairing/exchange.js";
 import { PairingInitiator } from "#pairing/initiator.js";
-import { ipToBytes, ipToText } from "#pairing/ipBytes.js";
 import { linkText, makeLink, parseLink } from "#pairing/link.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { withSeeds } from "../simulation/seeds.js";
@@ -26,7 +26,7 @@ test("base32 is RFC 4648's without padding, and its own inverse", () => {
 });
 
 test("addresses: four or sixteen bytes, and nothing else", () => {
-  const round = { "192.168.1.20": "192.168.1.20", "::1": "0:0:0:0:0:0:0:1", "fe80::a:b": "fe80:0:0:0:0:0:a:b" };
+  const round = { "192.168.1.20": "192.168.1.20", "0::1": "::1", "fe80::a:b": "fe80::a:b" };
   for (const [text, again] of Object.entries(round)) assert.equal(ipToText(ipToBytes(text) ?? new Uint8Array()), again);
   assert.equal(ipToBytes("2001:db8:0:0:1:2:3:ffff")?.length, 16);
   for (const odd of [
@@ -54,12 +54,41 @@ test("a link is short, fits a QR code's dense mode, and comes back whole in eith
     { host: "192.168.178.54", port: 4760 },
     { host: "2001:db8:1:2:3:4:5:6", port: 4760 },
   ];
-  const link = makeLink(nativeCrypto, random, pair, [...addresses, { host: "fe80::1%eth0", port: 4760 }]);
+  const link = makeLink(nativeCrypto, random, pair, [...addresses, { host: "my-pc.local", port: 4760 }]);
   const text = linkText(link);
   assert.match(text, /^HF1:[A-Z2-7]+$/);
   assert.ok(text.length <= 120, `${text.length} characters`);
   for (const form of [text, text.toLowerCase(), text.replace("HF1:", "handfast:"), ` ${text}\n`])
     assert.deepEqual(parseLink(form), { ...link, addresses: link.addresses });
+});
+
+test("a link shows four addresses at most, of IPv6 the most useful one beside IPv4, and no zone", () => {
+  const pair = freshKeyPair(nativeCrypto, random);
+  const v4 = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"];
+  const v6 = ["fe80::1%eth0", "fd00::1", "fe80::1%wlan0", "fd00::2", "fe80::2%eth0", "fd00::3"];
+  for (const [own, shown] of [
+    [v4, v4.slice(0, 4)],
+    [
+      [...v6, ...v4],
+      ["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1"],
+    ],
+    [
+      ["fe80::1%eth0", "10.0.0.1"],
+      ["10.0.0.1", "fe80::1"],
+    ],
+    [v6, ["fd00::1", "fd00::2", "fd00::3", "fe80::1"]],
+    [["fe80::1%eth0", "fe80::1%wlan0"], ["fe80::1"]],
+  ] as const) {
+    const link = makeLink(
+      nativeCrypto,
+      random,
+      pair,
+      own.map((host) => ({ host, port: 4760 })),
+    );
+    const hosts = parseLink(linkText(link)).addresses.map(({ host }) => host);
+    assert.deepEqual(hosts, shown);
+    assert.ok(linkText(link).length <= (own === v6 ? 180 : 130), `${linkText(link).length} characters`);
+  }
 });
 
 test("what is no link is refused in words", () => {

@@ -1,4 +1,4 @@
-import type { Aead } from "#crypto/crypto.js";
+import type { Aead, Crypto, KeyPair } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { RangeSet } from "#kernel/rangeSet.js";
 import { ByteWriter } from "#kernel/varint.js";
@@ -24,17 +24,43 @@ const CLEAR: Aead = {
   },
   open: (_nonce, _aad, ciphertext) => ciphertext.subarray(0, ciphertext.length - 16),
 };
-const CLEAR_KEYS: PacketKeys = {
+export const CLEAR_KEYS: PacketKeys = {
   aead: CLEAR,
   iv: new Uint8Array(12),
   mask: (_bytes, mask) => mask.fill(0),
   erase: () => {},
 };
 const POOL = new DatagramPool();
-const OWN = nativeCrypto.x25519KeyPair(new Uint8Array(32).fill(1));
-const PEER = nativeCrypto.x25519KeyPair(new Uint8Array(32).fill(2)).public;
+/** The victim's static keys and the caller's. What they share besides is the caller's public key, for want of anything else. */
+export const OWN: KeyPair = nativeCrypto.x25519KeyPair(new Uint8Array(32).fill(1));
+export const PEER: KeyPair = nativeCrypto.x25519KeyPair(new Uint8Array(32).fill(2));
+const SHARED = PEER.public;
 /** More than one turn can ever have to send. */
 const MOST_DATAGRAMS = 1000;
+
+/** How packets to the victim are sealed, and its own are opened. */
+export interface Wire {
+  seal(number: number, frames: Uint8Array): Uint8Array;
+  /** The packet's number; undefined for one that cannot be opened. */
+  open(datagram: Uint8Array): number | undefined;
+}
+
+/** As long as nobody renews the keys that seal nothing. */
+const CLEAR_WIRE: Wire = {
+  seal: (number, frames) => {
+    const datagram = new Uint8Array(Math.max(MIN_PACKET, frames.length + DATA_OVERHEAD));
+    datagram[0] = 0x40;
+    new DataView(datagram.buffer).setUint32(9, number);
+    datagram.set(frames, DATA_HEADER);
+    return datagram;
+  },
+  open: ({ buffer, byteOffset }) => new DataView(buffer, byteOffset).getUint32(9),
+};
+
+export interface BareOptions {
+  readonly wire?: Wire;
+  readonly crypto?: Crypto;
+}
 
 /**
  * One end of a connection right after the handshake, without handshake, encryption and network: a new one costs microseconds.
@@ -51,19 +77,22 @@ export class BareVictim {
   ending = "";
   #number = 0;
   readonly #seen = new RangeSet();
+  readonly #wire: Wire;
 
   /** `peer`: what the caller has promised in its handshake. */
   constructor(
     random: SeededRandom,
     role: "initiator" | "responder" = "responder",
     peer: TransportParameters = DEFAULT_PARAMETERS,
+    { wire = CLEAR_WIRE, crypto = nativeCrypto }: BareOptions = {},
   ) {
+    this.#wire = wire;
     const { bytes } = random;
     const keys = { send: CLEAR_KEYS, receive: CLEAR_KEYS };
     const protection = new PacketProtection({ keys, remoteCid: new Uint8Array(8), random: bytes });
     const rekey = new Rekey({
-      ...{ crypto: nativeCrypto, random: bytes, role, own: OWN, peerStatic: PEER, psk: PEER },
-      ...{ handshakeHash: PEER, exporter: PEER.slice(), protection, now: this.now },
+      ...{ crypto, random: bytes, role, own: OWN, peerStatic: PEER.public, psk: SHARED },
+      ...{ handshakeHash: SHARED, exporter: SHARED.slice(), protection, now: this.now },
     });
     const cids = new SpareCids({
       ...{ localCid: new Uint8Array(8), remoteCid: new Uint8Array(8), peerLimit: 4 },
@@ -83,11 +112,7 @@ export class BareVictim {
 
   /** One packet with these frames. Returns the bytes that came back. */
   send(frames: Uint8Array, from: typeof CLIENT = CLIENT): number {
-    const datagram = new Uint8Array(Math.max(MIN_PACKET, frames.length + DATA_OVERHEAD));
-    datagram[0] = 0x40;
-    new DataView(datagram.buffer).setUint32(9, this.#number++);
-    datagram.set(frames, DATA_HEADER);
-    this.connection.receive(datagram, from, this.now);
+    this.connection.receive(this.#wire.seal(this.#number++, frames), from, this.now);
     return this.drain();
   }
 
@@ -112,9 +137,11 @@ export class BareVictim {
     let count = 0;
     for (let next = this.connection.nextDatagram(this.now); next; next = this.connection.nextDatagram(this.now)) {
       bytes += next.bytes.length;
-      const number = new DataView(next.bytes.buffer, next.bytes.byteOffset).getUint32(9);
-      this.#seen.add(number);
-      this.largest = number;
+      const number = this.#wire.open(next.bytes);
+      if (number !== undefined) {
+        this.#seen.add(number);
+        this.largest = number;
+      }
       if (++count > MOST_DATAGRAMS) throw new Error("it never stops sending");
     }
     for (let event = this.connection.nextEvent(); event; event = this.connection.nextEvent()) {

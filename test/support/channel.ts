@@ -1,7 +1,7 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { toHex } from "#kernel/bytes.js";
-import type { Address } from "#kernel/ports.js";
+import type { Address, Clock } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
 import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
@@ -24,13 +24,15 @@ export class ChannelEnd {
   readonly sessions: Session[] = [];
   readonly events: EndpointEvent[] = [];
   readonly options: EndpointOptions;
+  readonly #clock: Clock;
   readonly #open = new Map<Connection, Session>();
 
-  constructor(world: ChannelWorld, address: Address, options: EndpointOptions) {
+  constructor(world: ChannelWorld, address: Address, options: EndpointOptions, clock: Clock = world.clock) {
     this.options = options;
+    this.#clock = clock;
     this.endpoint = new Endpoint(options);
     this.socket = world.network.socket(address);
-    this.pump = new Pump(this.endpoint, this.socket, world.clock, () => this.#progress(world, options.crypto));
+    this.pump = new Pump(this.endpoint, this.socket, clock, () => this.#progress(options.crypto));
     this.socket.onDatagram((bytes, from) => this.pump.receive(bytes, from));
   }
 
@@ -38,13 +40,13 @@ export class ChannelEnd {
     return this.sessions.at(-1);
   }
 
-  #progress(world: ChannelWorld, crypto: Crypto): void {
+  #progress(crypto: Crypto): void {
     for (let event = this.endpoint.nextEvent(); event; event = this.endpoint.nextEvent()) {
       this.events.push(event);
       if (event.type !== "connected") continue;
       const { connection, exporter, peerId } = event;
       const turn = (): void => this.pump.turn();
-      const session = new Session({ connection, clock: world.clock, crypto, turn, exporter, peerId });
+      const session = new Session({ connection, clock: this.#clock, crypto, turn, exporter, peerId });
       this.sessions.push(session);
       this.#open.set(connection, session);
     }
@@ -61,6 +63,8 @@ export interface WorldOptions {
   readonly link?: Link;
   readonly crypto?: Crypto;
   readonly endpoint?: Partial<EndpointOptions>;
+  /** What the client takes for the time. */
+  readonly clientClock?: (clock: VirtualClock) => Clock;
 }
 
 /** A server and a client that share a bond, on a simulated network. */
@@ -74,6 +78,7 @@ export class ChannelWorld {
   readonly clientKey: KeyPair;
   server: ChannelEnd;
   readonly client: ChannelEnd;
+  readonly #clientClock: Clock;
   /** What the server finds for the client's key. */
   bond: { psk: Uint8Array; id: string } | "forgotten" | undefined;
 
@@ -100,13 +105,9 @@ export class ChannelWorld {
       accept: true,
       ...options.endpoint,
     });
-    this.client = new ChannelEnd(this, CLIENT, {
-      ...shared,
-      identity: this.clientKey,
-      lookup: () => undefined,
-      accept: false,
-      ...options.endpoint,
-    });
+    this.#clientClock = options.clientClock?.(this.clock) ?? this.clock;
+    const client = { ...shared, identity: this.clientKey, lookup: () => undefined, accept: false };
+    this.client = new ChannelEnd(this, CLIENT, { ...client, ...options.endpoint }, this.#clientClock);
   }
 
   /** The server's process ends without a word and starts anew; only what lies on its disk is still there. */
@@ -141,7 +142,7 @@ export class ChannelWorld {
     const peerStatic = this.serverKey.public;
     this.client.endpoint.connect(
       { to: [SERVER], peerStatic, psk: this.psk, id: "server", ...overrides },
-      this.clock.now(),
+      this.#clientClock.now(),
     );
     this.client.pump.turn();
   }

@@ -8,6 +8,7 @@ import { SeededRandom } from "../simulation/seededRandom.js";
 import { BareVictim } from "./bareVictim.js";
 import { RecordingSink } from "./frames.js";
 import { frame } from "./hostile.js";
+import { rekeyStory } from "./rekeyStory.js";
 
 const random = new SeededRandom(9).bytes;
 
@@ -21,6 +22,19 @@ export const FUZZ_SEEDS: Readonly<Record<string, readonly Uint8Array[]>> = {
     ),
   ],
   rekey: [encodeRekeyMessage({ type: 1, epoch: 1, noise: random(96) })],
+  // The peer renews, the victim renews; in pieces, once more, waiting for the old keys to go.
+  rekeying: [
+    Uint8Array.of(0, 1, 2, 13, 11, 12, 2, 1, 2, 13, 6),
+    Uint8Array.of(1, 0, 2, 13, 11, 12, 2, 0, 2, 13),
+    Uint8Array.of(1, 1, 4, 20, 13, 12, 2, 0, 5, 30, 3, 13, 6, 7),
+    Uint8Array.of(0, 0, 1, 14, 9, 9, 1, 8, 3, 9, 1, 8, 4, 8, 2),
+    // A bit that is wrong, either way; the same message twice, and a second one, before the new keys are in use.
+    Uint8Array.of(1, 0, 3, 20, 1, 13),
+    Uint8Array.of(0, 1, 3, 90, 1, 13),
+    Uint8Array.of(1, 0, 16, 2, 7, 13),
+    Uint8Array.of(0, 1, 16, 2, 7, 13),
+    Uint8Array.of(0, 1, 16, 2, 8, 4, 3, 13),
+  ],
   sequences: [concat(Uint8Array.of(9), frame(0x0a, [0, 3], random(3)))],
 };
 
@@ -53,6 +67,7 @@ export const FUZZ_TARGETS: Readonly<Record<string, () => (input: Uint8Array) => 
     });
     return `${types} ${error}`;
   },
+  rekeying: () => rekeyStory,
   sequences: () => {
     const random = new SeededRandom(6);
     let victim = new BareVictim(random);

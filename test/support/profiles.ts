@@ -1,99 +1,117 @@
 import type { Address } from "#kernel/ports.js";
+import {
+  Aggregates,
+  type Air,
+  Beacons,
+  Chain,
+  Displaced,
+  GoodAndBad,
+  type Surroundings,
+  Wandering,
+} from "../simulation/air.js";
 import { GOOD_LINK, type Link } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { type ChannelWorld, CLIENT } from "./channel.js";
 
-/** What one datagram suffers beside the link: milliseconds it waits, or "lost". */
-type Fate = (from: Address, to: Address, now: number) => number | "lost";
+/** Bytes a millisecond. */
+const MBIT = 125;
+const FRAME = 1452;
 
 /** A network that people know. The figures are assumptions: nobody here has measured a Wi-Fi. */
 export interface Profile {
   readonly name: string;
   readonly link: Link;
-  readonly fate?: (random: SeededRandom) => Fate;
-  /** What happens to the client while the transfer runs. */
-  readonly events?: (world: ChannelWorld) => void;
+  readonly air?: (around: Surroundings) => Air;
+  /** Bytes a millisecond that it can carry to the client, all things considered. */
+  readonly capacity: number;
 }
 
-/** Frames leave in aggregates: everything waits for the next one, `everyMs` apart. */
-const aggregates = (everyMs: number): Fate => {
-  return (_from, _to, now) => everyMs - (now % everyMs);
+const toClient = (to: Address): boolean => to.port === CLIENT.port;
+
+/** What an aggregate of full frames leaves of the air's rate when so much silence follows it on average. */
+const shareOfAir = (frames: number, rate: number, silenceMs: number): number => {
+  const onAir = (frames * FRAME) / rate;
+  return (rate * onAir) / (onAir + silenceMs);
 };
 
-function badRadio(random: SeededRandom): Fate {
-  let badUntil = 0;
-  return (_from, _to, now) => {
-    // Gilbert-Elliott: 3 % of the datagrams begin 200 ms in which most are lost.
-    if (now >= badUntil && random.chance(0.03)) badUntil = now + 200;
-    return now < badUntil && random.chance(0.7) ? "lost" : 0;
-  };
-}
+const WIFI = { frames: 32, rate: 300 * MBIT, queue: 400_000, again: { chance: 0.02, depth: 4 } };
 
-function moveTo(world: ChannelWorld, host: string): void {
-  world.client.socket.rebind({ host, port: CLIENT.port });
-  world.client.endpoint.networkChanged(world.clock.now());
-  world.client.pump.turn();
-}
+export const WIFI_GOOD: Profile = {
+  name: "Wi-Fi, good",
+  link: { ...GOOD_LINK, delayMs: 1 },
+  air: (around) => new Aggregates(around, { ...WIFI, silence: [0, 0] }),
+  capacity: 300 * MBIT,
+};
 
-export const PROFILES: readonly Profile[] = [
-  {
-    name: "Wi-Fi, good",
-    link: { ...GOOD_LINK, delayMs: 1, rate: 37_500, reorder: 0.02, reorderMs: 1 },
-    fate: () => aggregates(3),
-  },
-  {
-    name: "Wi-Fi, bad",
-    link: { ...GOOD_LINK, delayMs: 8, jitterMs: 20, rate: 2_500, reorder: 0.05, reorderMs: 10 },
-    fate: badRadio,
-  },
-  {
-    name: "phone that saves power",
-    link: { ...GOOD_LINK, delayMs: 2, rate: 6_250 },
-    fate: () => (_from, to, now) => (to.port === CLIENT.port ? 100 - (now % 100) : 0),
-  },
-  {
-    name: "roaming: a gap of 1.5 s, then another address",
-    link: { ...GOOD_LINK, delayMs: 5, rate: 2_500 },
-    events: (world) => {
-      world.clock.schedule(60, () => {
-        const { link } = world.network;
-        world.network.link = { ...link, loss: 1 };
-        world.clock.schedule(1_500, () => {
-          world.network.link = link;
-          moveTo(world, "10.0.8.1");
-        });
-      });
-    },
-  },
-  {
-    name: "sleep: eight hours, then another address",
-    link: { ...GOOD_LINK, delayMs: 5, rate: 2_500 },
-    events: (world) => {
-      world.clock.schedule(60, () => {
-        world.client.endpoint.resume(world.clock.now(), 8 * 3_600_000);
-        moveTo(world, "10.0.8.2");
-      });
-    },
-  },
-  { name: "bufferbloat: a queue of one second", link: { ...GOOD_LINK, delayMs: 10, rate: 1_250, queue: 1_250_000 } },
-  {
-    name: "reordering: 17.5 % out of order, 1 to 23 deep, nothing lost",
-    link: { ...GOOD_LINK, delayMs: 20, rate: 2_500 },
-    fate: (random) => () => (random.chance(0.175) ? 1 + random.integer(13) : 0),
-  },
-];
+/** A burst within a millisecond, and then nothing for a while. */
+export const WIFI_BUSY: Profile = {
+  name: "Wi-Fi, a busy channel",
+  link: { ...GOOD_LINK, delayMs: 1 },
+  air: (around) => new Aggregates(around, { ...WIFI, silence: [3, 10] }),
+  capacity: shareOfAir(32, 300 * MBIT, 6.5),
+};
+
+export const WIFI_BAD: Profile = {
+  name: "Wi-Fi, bad",
+  link: { ...GOOD_LINK, delayMs: 8, rate: 20 * MBIT, queue: 100_000 },
+  // 70 % are lost for 200 ms, so that 3 % are lost in all.
+  air: (around) =>
+    new Chain(
+      new GoodAndBad(around, 4470, 200, 0.7),
+      new Wandering(around, 20, 10),
+      new Displaced(around, 0.05, 23, 30),
+    ),
+  capacity: 20 * MBIT * 0.97,
+};
+
+/** Most of the time the radio is in its bad state. */
+export const WIFI_EDGE: Profile = {
+  name: "Wi-Fi, at its edge",
+  link: { ...GOOD_LINK, delayMs: 8, rate: 20 * MBIT, queue: 100_000 },
+  air: (around) => new Chain(new GoodAndBad(around, 200, 200, 0.7), new Wandering(around, 20, 10)),
+  capacity: 20 * MBIT * 0.65,
+};
+
+export const POWER_SAVE: Profile = {
+  name: "phone that saves power",
+  link: { ...GOOD_LINK, delayMs: 2, rate: 50 * MBIT },
+  air: (around) => new Beacons(around, 100, toClient),
+  capacity: 50 * MBIT,
+};
+
+export const HOME: Profile = {
+  name: "home",
+  link: { ...GOOD_LINK, delayMs: 5, rate: 20 * MBIT, queue: 50_000 },
+  capacity: 20 * MBIT,
+};
+
+export const BUFFERBLOAT: Profile = {
+  name: "bufferbloat: a queue of one second",
+  link: { ...GOOD_LINK, delayMs: 10, rate: 10 * MBIT, queue: 10 * MBIT * 1000 },
+  capacity: 10 * MBIT,
+};
+
+export const REORDERING: Profile = {
+  name: "reordering: 17.5 % out of order, 1 to 23 places late, nothing lost",
+  link: { ...GOOD_LINK, delayMs: 20, rate: 20 * MBIT, queue: 200_000 },
+  air: (around) => new Displaced(around, 0.175, 23, 30),
+  capacity: 20 * MBIT,
+};
+
+export const DUPLICATES: Profile = {
+  name: "duplicate frames: every tenth comes twice",
+  link: { ...GOOD_LINK, delayMs: 5, duplicate: 0.1, rate: 20 * MBIT, queue: 50_000 },
+  capacity: (20 * MBIT) / 1.1,
+};
 
 /** Puts the world on the profile's network from now on. */
 export function live(world: ChannelWorld, profile: Profile, seed: number): void {
-  const fate = profile.fate?.(new SeededRandom(seed));
   world.network.link = profile.link;
-  profile.events?.(world);
-  if (!fate) return;
-  world.network.tap = (bytes, from, to) => {
-    const verdict = fate(from, to, world.clock.now());
-    if (verdict === "lost") return [];
-    if (verdict === 0) return [bytes];
-    world.clock.schedule(verdict, () => world.network.inject(bytes, from, to));
-    return [];
-  };
+  const air = profile.air?.({ clock: world.clock, random: new SeededRandom(seed) });
+  world.network.tap = air
+    ? (bytes, from, to) => {
+        air.send(bytes, from, to, () => world.network.inject(bytes, from, to));
+        return [];
+      }
+    : undefined;
 }

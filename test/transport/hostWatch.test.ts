@@ -45,3 +45,20 @@ test("watching keeps no program alive and can be stopped", () => {
   const stop = watchHost({ networkChanged: never, resume: never }, never);
   stop();
 });
+
+test("IPv6 counts by its networks: addresses that rotate in one of them are no change", () => {
+  const first = ["eth0 10.0.0.2", "eth0 fe80::1", "eth0 2001:db8:1:2::5"];
+  for (const [addresses, network] of [
+    [[...first, "eth0 2001:db8:1:2:abcd:1:2:3"], false],
+    [[...first.slice(0, 2), "eth0 2001:db8:1:2:abcd:1:2:3"], false],
+    [first.slice(0, 2), true],
+    [[...first, "eth0 fd00::1"], true],
+    [[...first.slice(0, 2), "eth0 2001:db8:1:3::5"], true],
+    [[...first.slice(0, 2), "wlan0 2001:db8:1:2::5"], true],
+    // Every link has fe80::/64: only another address tells another place.
+    [["eth0 10.0.0.2", "eth0 fe80::2", "eth0 2001:db8:1:2::5"], true],
+  ] as const) {
+    const watch = new HostWatch({ now: 0, wall: 0, addresses: first });
+    assert.equal(watch.look({ now: 1, wall: 1, addresses }).network, network, addresses.join());
+  }
+});

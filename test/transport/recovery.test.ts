@@ -5,19 +5,21 @@ import type { AckFrame } from "#transport/frames.js";
 import { NewReno } from "#transport/newReno.js";
 import { Recovery } from "#transport/recovery.js";
 import { RttEstimator } from "#transport/rtt.js";
+import type { SentFrame } from "#transport/sentPacket.js";
 
 const MAX_ACK_DELAY = 25;
 const SIZE = 1200;
+const SAYS: readonly SentFrame[] = [{ kind: "maxData" }];
 
 class Flight {
   readonly rtt: RttEstimator = new RttEstimator();
   readonly congestion: NewReno = new NewReno(SIZE);
   readonly recovery: Recovery = new Recovery(this.rtt, this.congestion, MAX_ACK_DELAY);
 
-  send(numbers: readonly number[], sentAt: number, probe = false): void {
+  send(numbers: readonly number[], sentAt: number, probe = false, frames: readonly SentFrame[] = SAYS): void {
     for (const number of numbers) {
       this.recovery.onNumberUsed(number);
-      this.recovery.onSent({ number, sentAt, size: SIZE, frames: [], probe });
+      this.recovery.onSent({ number, sentAt, size: SIZE, frames, probe });
     }
   }
 
@@ -101,6 +103,18 @@ test("RFC 9002 §6.2: the probe timeout doubles up to two seconds, asks for two 
   assert.deepEqual(waits, [pto, 2 * pto, 4 * pto, 2000, 2000]);
   flight.ack(now + 1, [0, 1]);
   assert.deepEqual([flight.recovery.ptoCount, flight.recovery.probesDue], [0, 0]);
+});
+
+test("RFC 9002 §6.2.4: probes carry the oldest that can be said again, whatever left before it", () => {
+  const flight = new Flight();
+  flight.send([0, 1], 0, false, []);
+  flight.send([2], 1, false, [{ kind: "ack", largest: 7 }]);
+  assert.deepEqual(flight.recovery.oldest(2), []);
+  flight.send([3, 4, 5], 2);
+  assert.deepEqual(numbers(flight.recovery.oldest(1)), [3]);
+  assert.deepEqual(numbers(flight.recovery.oldest(2)), [3, 4]);
+  flight.ack(30, [3, 3]);
+  assert.deepEqual(numbers(flight.recovery.oldest(2)), [4, 5]);
 });
 
 test("RFC 9002 §7.6: only a silent stretch of three probe timeouts is persistent congestion", () => {
@@ -197,6 +211,6 @@ test("the ring of packets keeps its order while it grows and wraps", () => {
     assert.deepEqual(lost, []);
     oldest = until + 1;
     assert.equal(flight.recovery.bytesInFlight, (next - oldest) * SIZE);
-    assert.equal(flight.recovery.oldest()?.number, oldest < next ? oldest : undefined);
+    assert.equal(flight.recovery.oldest(1)[0]?.number, oldest < next ? oldest : undefined);
   }
 });

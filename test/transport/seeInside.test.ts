@@ -1,74 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { nobleCrypto } from "#crypto/noble.js";
 import { ByteWriter } from "#kernel/varint.js";
 import { FRAME, parseFrames, writeNumbers } from "#transport/frames.js";
 import { keyLogInto } from "#transport/keyLog.node.js";
-import { qlogInto } from "#transport/qlog.node.js";
 import { decodeDatagram, parseKeyLog } from "../../tools/decodeDatagram.js";
 import { dissectorText } from "../../tools/dissectorText.js";
 import { FRAME_TABLE } from "../../tools/frameTable.js";
-import { GOOD_LINK } from "../simulation/network.js";
 import { ChannelWorld } from "../support/channel.js";
 import { RecordingSink } from "../support/frames.js";
+import { inFolder } from "../support/inFolder.js";
 import { transfer } from "../support/streams.js";
-
-const LINK = { ...GOOD_LINK, delayMs: 5, loss: 0.03 };
-
-async function inFolder(story: (folder: string) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "handfast-"));
-  try {
-    await story(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-interface QlogEvent {
-  readonly time: number;
-  readonly name: string;
-  readonly data: Record<string, unknown> & { readonly frames?: readonly { readonly frame_type: string }[] };
-}
-
-function readTrace(path: string): { readonly head: Record<string, unknown>; readonly events: readonly QlogEvent[] } {
-  const records = readFileSync(path, "utf8").split("\u001e").slice(1);
-  const [head, ...events] = records.map((record) => JSON.parse(record) as unknown);
-  return { head: head as Record<string, unknown>, events: events as QlogEvent[] };
-}
-
-test("a qlog trace has every packet, loss, rekey and the end, and nothing of the contents", async () => {
-  await inFolder(async (folder) => {
-    const world = new ChannelWorld({ seed: 1, link: LINK, endpoint: { log: qlogInto(folder) } });
-    const { client, server } = await world.connected();
-    const secret = new TextEncoder().encode("the contents of a stream ".repeat(4000));
-    await world.until(transfer(client, server, secret));
-    await world.until(client.rekey());
-    await world.until(client.close({ reason: "done" }));
-    await world.until(server.closed);
-    const files = readdirSync(folder).sort();
-    assert.equal(files.length, 2);
-    for (const name of files) {
-      const path = join(folder, name);
-      assert.equal(statSync(path).mode & 0o777, 0o600);
-      const { head, events } = readTrace(path);
-      assert.equal(head["qlog_format"], "JSON-SEQ");
-      const count = (event: string): number => events.filter((one) => one.name === event).length;
-      const { packetsSent, packetsReceived, packetsLost } = (name.includes("initiator") ? client : server).stats();
-      assert.equal(count("transport:packet_sent"), packetsSent);
-      assert.equal(count("transport:packet_received"), packetsReceived);
-      assert.equal(count("recovery:packet_lost"), packetsLost);
-      assert.equal(count("security:key_updated"), 1);
-      assert.equal(events.at(-1)?.name, "transport:connection_closed");
-      assert.ok(events.every((event, i) => event.time >= (events[i - 1]?.time ?? 0)));
-      const frames = new Set(events.flatMap((event) => event.data.frames?.map((frame) => frame.frame_type) ?? []));
-      for (const type of ["stream", "ack", "crypto"]) assert.ok(frames.has(type), type);
-      assert.ok(!readFileSync(path, "utf8").includes("contents"));
-    }
-  });
-});
 
 test("with a key log, and only with it, the datagrams on the wire can be read", async () => {
   await inFolder(async (folder) => {

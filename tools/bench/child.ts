@@ -7,6 +7,7 @@ import type { Peer, Work } from "./peer.js";
 /** Only the one that is measured is loaded: the others' code is no part of its memory. */
 const PEERS: Readonly<Record<string, () => Promise<Peer>>> = {
   handfast: async () => (await import("./handfastPeer.js")).handfastPeer,
+  device: async () => (await import("./devicePeer.js")).devicePeer,
   tls: async () => (await import("./tlsPeer.js")).tlsPeer,
   tcp: async () => (await import("./tcpPeer.js")).tcpPeer,
   dgram: async () => (await import("./dgramPeer.js")).dgramPeer,

@@ -1,7 +1,9 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { fastestCrypto } from "#crypto/fastest.node.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
+import { measureConnectCpu } from "./connectCpu.js";
 import type { Figure } from "./figures.js";
 import { measureGrowth } from "./growth.js";
 import { openLab, whyNoLab } from "./lab/lab.js";
@@ -14,6 +16,7 @@ import { labTables, loopbackTables, type Table } from "./rows.js";
 import { measureSharedLinks } from "./sharedLinks.js";
 
 const PAIRING = "Pairing by comparing digits: CPU of one side, without processes or network";
+const CONNECT = "Connecting to a known device: CPU of one side, without processes or network";
 const SHARES =
   "Shares of a link: ours beside TCP with CUBIC, the first of two of ours, evenness (Jain) of four of ours";
 const OWN_WORK = "The channel's own work for a packet of 1452 bytes: no sockets, no AEAD";
@@ -39,6 +42,7 @@ if (options.help) {
 }
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
 if (!options.only || PAIRING.includes(options.only)) measurePairing();
+if (!options.only || CONNECT.includes(options.only)) measureConnect();
 if (!options.only || OWN_WORK.includes(options.only)) await ownWork();
 if (!options.only || GROWTH.includes(options.only)) await growth();
 for (const table of loopbackTables(options.quick)) await measure(table, LOOPBACK);
@@ -58,18 +62,27 @@ function isWanted({ title, rows }: Table): boolean {
 }
 
 function measurePairing(): void {
-  const backEnds = [nativeCrypto, nobleCrypto];
-  const lines = backEnds.map((crypto) => ({
-    name: crypto.name,
-    ...measurePairingCpu(crypto, options.quick ? 30 : 200),
-  }));
+  const lines = [nativeCrypto, nobleCrypto].map((crypto) => {
+    const { initiatorMs: client, responderMs: server } = measurePairingCpu(crypto, options.quick ? 30 : 200);
+    return { name: crypto.name, client, server };
+  });
+  printSides(PAIRING, lines);
+}
+
+function measureConnect(): void {
+  const lines = [nativeCrypto, fastestCrypto].map((crypto) => {
+    const { clientMs: client, serverMs: server } = measureConnectCpu(crypto, options.quick ? 30 : 200);
+    return { name: crypto.name, client, server };
+  });
+  printSides(CONNECT, lines);
+}
+
+/** Milliseconds of both sides, a line for each back end. */
+function printSides(title: string, lines: readonly { name: string; client: number; server: number }[]): void {
   const text = lines.map(
-    ({ name, initiatorMs, responderMs }) =>
-      `  ${name.padEnd(8)} client ${initiatorMs.toFixed(2)} ms, PC ${responderMs.toFixed(2)} ms`,
+    ({ name, client, server }) => `  ${name.padEnd(8)} client ${client.toFixed(2)} ms, PC ${server.toFixed(2)} ms`,
   );
-  console.log(
-    options.json ? JSON.stringify({ title: PAIRING, lines }) : [`\n${PAIRING} (medians)`, ...text].join("\n"),
-  );
+  console.log(options.json ? JSON.stringify({ title, lines }) : [`\n${title} (medians)`, ...text].join("\n"));
 }
 
 async function shares(): Promise<void> {

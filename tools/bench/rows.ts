@@ -26,6 +26,7 @@ export interface Table {
 
 const MIB = 1024 * 1024;
 const TLS = "Node TLS 1.3 over TCP";
+const device: Row = { name: "Handfast with bonds, files, discovery", peer: "device", settings: {} };
 const PUMP = "bare dgram + AEAD";
 const UDX = "udx + secret stream";
 const WIREGUARD = "TCP through wireguard-go";
@@ -61,7 +62,7 @@ export function loopbackTables(quick: boolean): readonly Table[] {
       title: "Connect to a known device until the first echoed byte, loopback",
       work: { kind: "echo", bytes: 0, times: quick ? 20 : 100 },
       against: [TLS],
-      rows: [tls, { name: "Handfast", peer: "handfast", settings: {} }],
+      rows: [tls, { name: "Handfast", peer: "handfast", settings: {} }, device],
     },
   ];
 }
@@ -123,7 +124,7 @@ export function labTables(quick: boolean): readonly Table[] {
       work: { kind: "echo", bytes: 0, times: quick ? 5 : 20 },
       link: { delay: 20 },
       against,
-      rows: [tls, handfast],
+      rows: [tls, handfast, device],
     },
   ];
 }

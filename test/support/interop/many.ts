@@ -1,27 +1,18 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { Agent, createServer, type IncomingMessage, request } from "node:http";
 import type { Duplex } from "node:stream";
 import { StreamDuplex } from "#transport/duplex.node.js";
 import type { Session } from "#transport/session.js";
-import type { ChannelWorld } from "./channel.js";
-import type { InteropCase } from "./interop.js";
-import { memory } from "./parked.js";
-import { readAll } from "./streams.js";
+import { memory } from "../parked.js";
+import { readAll } from "../streams.js";
+import { connected, type InteropCase, sha } from "./world.js";
 
 // The runner's cases with many streams: files as HTTP serves them, and as a folder has them.
-
-type Connected = () => Promise<{
-  readonly world: ChannelWorld;
-  readonly client: Session;
-  readonly server: Session;
-}>;
 
 const KB = 1024;
 const GROWTH = 20 * 1024 * KB;
 const KEPT = 2 * 1024 * KB;
 const mb = (bytes: number): string => Math.max(0, bytes / KB / KB).toFixed(1);
-const sha = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Node's own HTTP over our streams: one stream is one connection of HTTP/1.1. */
 class HttpOverStreams {
@@ -92,7 +83,7 @@ async function collect(message: IncomingMessage): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
-async function http(connected: Connected): Promise<string> {
+async function http(): Promise<string> {
   const { world, client, server } = await connected();
   const files = new Map<string, Uint8Array>([5, 10, 500].map((kb) => [`/${kb}`, world.random.bytes(kb * KB)] as const));
   files.set("/large", world.random.bytes(4000 * KB));
@@ -118,7 +109,7 @@ async function http(connected: Connected): Promise<string> {
   return `${(took / 1000).toFixed(2)} s; 10 more and an upload over ${before} connections, one aborted`;
 }
 
-async function folder(connected: Connected, size: number): Promise<string> {
+async function folder(size: number): Promise<string> {
   const { world, client, server } = await connected();
   const content = world.random.bytes(4 * KB);
   let whole = 0;
@@ -152,15 +143,15 @@ async function folder(connected: Connected, size: number): Promise<string> {
   return `${count} files, the process grew by ${mb(growth)} MB, its objects by ${mb(kept)} MB`;
 }
 
-export const manyStreams = (connected: Connected): readonly InteropCase[] => [
+export const MANY_STREAMS: readonly InteropCase[] = [
   {
     name: "http3",
     check: "Node's HTTP/1.1 over our streams: 5 + 10 + 500 KB, keep-alive, an upload, an aborted download",
-    run: () => http(connected),
+    run: http,
   },
   {
     name: "multiplexing, folder",
     check: "10,000 files of 4 KB, a stream each; both ends together grow by less than 20 MB",
-    run: (size) => folder(connected, size),
+    run: folder,
   },
 ];

@@ -1,0 +1,4 @@
+import { measureInto } from "../support/resultTable.js";
+import { RIDES } from "../support/rides.js";
+
+measureInto("networks", RIDES);
