@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { median } from "../../tools/bench/figures.js";
 import { type LinkSettings, openLab, whyNoLab } from "../../tools/bench/lab/lab.js";
 import { HANDFAST, measureShares, TCP } from "../../tools/bench/shares.js";
 
 const WINDOW = { fromMs: 5000, toMs: 12_000 };
+const ROUNDS = 3;
 const skip = whyNoLab() ?? false;
 
 const LINKS: readonly (readonly [string, LinkSettings])[] = [
@@ -17,7 +19,12 @@ for (const [link, settings] of LINKS)
     ["another of ours", HANDFAST, 0.35],
   ] as const)
     test(`${link}: beside ${what} on a real link neither flow starves`, { skip }, async () => {
-      await using lab = await openLab(settings);
-      const shares = await measureShares([HANDFAST, second], lab.place, WINDOW);
-      for (const share of shares) assert.ok(share >= least, `shares ${shares.join(", ")}`);
+      // One run differs from the next by several per cent: the gate is for the median, as the bench's figures are.
+      const firsts: number[] = [];
+      for (let round = 0; round < ROUNDS; round++) {
+        await using lab = await openLab(settings);
+        firsts.push((await measureShares([HANDFAST, second], lab.place, WINDOW))[0] ?? Number.NaN);
+      }
+      const share = median(firsts);
+      assert.ok(share >= least && share <= 1 - least, `the first one's shares: ${firsts.join(", ")}`);
     });
