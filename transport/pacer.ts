@@ -1,4 +1,5 @@
 import type { Instant } from "#kernel/ports.js";
+import { TIMER_GRANULARITY_MS } from "./rtt.js";
 
 const BURST_MS = 2;
 const MIN_BURST_PACKETS = 10;
@@ -6,8 +7,6 @@ const MAX_BURST_PACKETS = 128;
 /** Whatever the packets' size. The upper bounds are what a rate beyond a gigabit a second needs while a timer of 1 ms runs. */
 const MIN_BURST_BYTES = 64 * 1024;
 const MAX_BURST_BYTES = 1024 * 1024;
-/** Below a Node timer's granularity waiting costs more than it saves. */
-const MIN_WAIT_MS = 1;
 
 /** Token bucket that spreads a window over its round trip: RFC 9002 §7.7. */
 export class Pacer {
@@ -24,11 +23,15 @@ export class Pacer {
     this.#maxDatagram = size;
   }
 
-  /** When the next full packet may go; `now` or earlier: at once. `rate` in bytes per millisecond. */
-  nextAt(now: Instant, rate: number): Instant {
+  /**
+   * When the next full packet may go; `now` or earlier: at once. `rate` in bytes per millisecond. Timers cannot spread a round trip
+   * that is shorter than their step: there the window alone holds back.
+   */
+  nextAt(now: Instant, rate: number, minRttMs: number): Instant {
+    if (minRttMs < TIMER_GRANULARITY_MS) return now;
     this.#refill(now, rate);
     if (this.#tokens >= this.#maxDatagram) return now;
-    return now + Math.max(MIN_WAIT_MS, (this.#maxDatagram - this.#tokens) / rate);
+    return now + Math.max(TIMER_GRANULARITY_MS, (this.#maxDatagram - this.#tokens) / rate);
   }
 
   onSent(size: number): void {

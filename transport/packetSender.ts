@@ -10,7 +10,6 @@ import type { PacketWriter } from "./packetWriter.js";
 import { paddedEnd } from "./padding.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
-import { TIMER_GRANULARITY_MS } from "./rtt.js";
 import type { SentFrame } from "./sentPacket.js";
 
 const PATH_DATAGRAM = BASE_DATAGRAM;
@@ -73,8 +72,7 @@ export class PacketSender {
     let mayElicit = probing;
     if (!work) this.#idleSince ??= now;
     else if (!probing && recovery.bytesInFlight < congestion.window) {
-      // Timers cannot spread a round trip that is shorter than their step: there the window alone holds back.
-      const at = rtt.min < TIMER_GRANULARITY_MS ? now : pacer.nextAt(now, congestion.pacingRate(rtt));
+      const at = pacer.nextAt(now, congestion.pacingRate(rtt), rtt.min);
       mayElicit = at <= now;
       if (!mayElicit) this.pacedUntil = at;
     }

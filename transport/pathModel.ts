@@ -32,6 +32,8 @@ interface Round {
   /** Sum and count of the round-trip samples. */
   rttSum: number;
   rttCount: number;
+  /** Most bytes in flight when an ACK came. */
+  peak: number;
 }
 
 /**
@@ -47,8 +49,6 @@ export class PathModel {
   roundStarted = false;
   /** The round that ended last. */
   last: Readonly<Round> = emptyRound();
-  /** The newest packets were sent by an application that had nothing more to say. */
-  appLimited = false;
   #current: Round = emptyRound();
   #roundEnd = 0;
   /** Fastest rate of this cycle of probing and of the one before. */
@@ -72,6 +72,13 @@ export class PathModel {
   get overloaded(): boolean {
     const { arrivals, losses } = this.last;
     return tooMany(losses, losses + arrivals, this.#tolerated);
+  }
+
+  /** The same of a search that doubles each round, and so loses much where it meets a full queue: jitter alone is no queue yet. */
+  get flooded(): boolean {
+    const { arrivals, losses, rttSum, rttCount } = this.last;
+    const queue = rttCount === 0 || rttSum / rttCount > QUEUE_RATIO * this.minRttMs + DEEP_QUEUE_MS;
+    return tooMany(losses, losses + arrivals, queue ? LOSS_THRESHOLD : LOSS_THRESHOLD_NO_QUEUE);
   }
 
   /** Others may have overflowed it: it is deep, and something was lost, or more was lost than we take from a bad radio. */
@@ -104,9 +111,9 @@ export class PathModel {
   onAck(report: AckReport): void {
     const newest = report.acked[report.acked.length - 1];
     this.roundStarted = newest !== undefined && newest.delivered >= this.#roundEnd;
-    if (newest) this.appLimited = newest.appLimited;
     this.#current.delivered += report.ackedBytes;
     this.#current.arrivals += report.acked.length;
+    this.#current.peak = Math.max(this.#current.peak, report.inFlightBefore);
     this.#sampleRate(report);
     this.#sampleRtt(report);
     this.#sampleAggregation(report);
@@ -162,7 +169,7 @@ export class PathModel {
 }
 
 function emptyRound(): Round {
-  return { delivered: 0, arrivals: 0, losses: 0, rate: 0, rttSum: 0, rttCount: 0 };
+  return { delivered: 0, arrivals: 0, losses: 0, rate: 0, rttSum: 0, rttCount: 0, peak: 0 };
 }
 
 /** More of `packets` are lost than a path that loses the tolerated share would lose by chance. */

@@ -153,6 +153,26 @@ test("one per cent of random loss: BBR keeps most of the link, CUBIC a small par
   assert.ok(cubic < 0.25 * bbr, `CUBIC: ${cubic}`);
 });
 
+test("on a path whose round trips vary, a startup that lost a few packets by chance still finds the path's rate", async () => {
+  const link = { ...GOOD_LINK, delayMs: 2, jitterMs: 3, rate: 200 * 125, queue: 256_000, loss: 0.005 };
+  const bytes = 16 * 2 ** 20;
+  for (const seed of [2, 3]) {
+    const flows = [{ congestion: "bbr", bytes }] as const;
+    const [flow] = await new SimulatedTransfer({ seed, link, flows, maxDatagram: 1472, timerMs: 1.16 }).run();
+    const share = bytes / (flow?.ms ?? Number.POSITIVE_INFINITY) / link.rate;
+    assert.ok(share > 0.88, `seed ${seed}: ${share}`);
+  }
+});
+
+test("a startup that waits for flow control now and then ends all the same, and with it the queue", async () => {
+  const link = { ...GOOD_LINK, delayMs: 10, rate: 500 * 125, queue: 2e6, loss: 0.01 };
+  const bytes = 32 * 2 ** 20;
+  const flows = [{ congestion: "bbr", bytes }] as const;
+  const [flow] = await new SimulatedTransfer({ seed: 1, link, flows, maxDatagram: 1472, timerMs: 1.16 }).run();
+  const share = bytes / (flow?.ms ?? Number.POSITIVE_INFINITY) / link.rate;
+  assert.ok(share > 0.66, `${share}`);
+});
+
 test("BBR lives with timers that fire at whole milliseconds", async () => {
   const link = { ...GOOD_LINK, delayMs: 0.3, rate: 500 * 125, queue: 256_000 };
   const bytes = 16 * 2 ** 20;

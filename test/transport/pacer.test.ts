@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Pacer, windowRate } from "#transport/pacer.js";
 
+const RTT_MS = 10;
+
 /** Packets that may leave at one moment. */
 function burst(pacer: Pacer, now: number, rate: number, size: number): number {
   let packets = 0;
-  while (pacer.nextAt(now, rate) <= now) {
+  while (pacer.nextAt(now, rate, RTT_MS) <= now) {
     pacer.onSent(size);
     packets++;
   }
@@ -41,8 +43,16 @@ test("with timers of one millisecond the long-term rate is the one asked for", (
 test("a wait is never shorter than a timer can be", () => {
   const pacer = new Pacer(1000);
   burst(pacer, 0, 1e6, 1000);
-  assert.equal(pacer.nextAt(0, 1e6), 1);
-  assert.equal(pacer.nextAt(0, 100), 10);
+  assert.equal(pacer.nextAt(0, 1e6, RTT_MS), 1);
+  assert.equal(pacer.nextAt(0, 100, RTT_MS), 10);
+});
+
+test("a shortest round trip of less than a millisecond is not paced, one of a millisecond is", () => {
+  const pacer = new Pacer(1000);
+  burst(pacer, 0, 100, 1000);
+  assert.equal(pacer.nextAt(0, 100, 0.999), 0);
+  assert.equal(pacer.nextAt(0, 100, 1), 10);
+  assert.equal(pacer.nextAt(0, 100, Number.POSITIVE_INFINITY), 10, "not measured yet");
 });
 
 test("the rate of a window is a quarter above it, and twice it in slow start", () => {
