@@ -23,6 +23,8 @@ const FOUND_MORE = 1.2;
 const NO_QUEUE = 1.25;
 const FEW_LOSSES = 3;
 const MIN_WINDOW_PACKETS = 4;
+/** Three times RFC 9002 §7.2's: it leaves paced, over a round trip that the handshake has measured. */
+const FIRST_WINDOW_PACKETS = 32;
 
 /**
  * Sends at the rate at which the path delivers, with little more in flight than it holds (after draft-ietf-ccwg-bbr).
@@ -47,7 +49,7 @@ export class Bbr implements CongestionController {
 
   constructor(maxDatagram: number) {
     this.#maxDatagram = maxDatagram;
-    this.#window = initialWindow(maxDatagram);
+    this.#window = FIRST_WINDOW_PACKETS * maxDatagram;
   }
 
   get window(): number {

@@ -36,7 +36,7 @@ export const OWN: KeyPair = nativeCrypto.x25519KeyPair(new Uint8Array(32).fill(1
 export const PEER: KeyPair = nativeCrypto.x25519KeyPair(new Uint8Array(32).fill(2));
 const SHARED = PEER.public;
 /** More than one turn can ever have to send. */
-const MOST_DATAGRAMS = 1000;
+const MOST_DATAGRAMS = 4000;
 
 /** How packets to the victim are sealed, and its own are opened. */
 export interface Wire {

@@ -39,7 +39,7 @@ export const KEYS: readonly InteropCase[] = [
     async run(size) {
       const wanted = size < 1 ? 4 : 100;
       const bytes = Math.round(10 * MB * Math.max(size, 0.1));
-      const rate = Math.min(BASE.rate, bytes / (1100 * Math.max(0, wanted - BURST) + 500 * wanted));
+      const rate = Math.min(BASE.rate, bytes / (1100 * Math.max(0, wanted - BURST) + 700 * wanted));
       const { world, client, server } = await connected({ link: { ...BASE, rate, loss: 0.02 } });
       const seen: number[] = [];
       client.on("rekeyed", ({ epoch }) => seen.push(epoch));
