@@ -20,8 +20,8 @@ if (files.length === 0) {
   console.error("No test file matches; build first with: npm run build");
   process.exit(1);
 }
-// Of a file; the soak suite has one that walks for minutes.
-const timeoutMs = files.every((name) => name.startsWith("dist/test/soak/")) ? 1_200_000 : 150_000;
+// Of a file; the suites of their own have some that walk for minutes.
+const timeoutMs = files.every((name) => separate.some((folder) => name.startsWith(folder))) ? 1_200_000 : 150_000;
 const concurrency = Math.max(2, availableParallelism());
 const run = spawnSync(
   process.execPath,
