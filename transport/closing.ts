@@ -12,6 +12,9 @@ export interface CloseInfo {
   readonly remote: boolean;
 }
 
+/** Nobody closed it: it was no longer wanted, or never began. */
+export const GIVEN_UP: CloseInfo = { error: undefined, code: 0, reason: "given up", remote: false };
+
 /** The end of a connection: RFC 9000 §10.2. Closing repeats the frame to a peer that still talks, ever more seldom. */
 export class Closing {
   #phase: "open" | "closing" | "draining" | "closed" = "open";

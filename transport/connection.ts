@@ -1,6 +1,6 @@
 import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
 import { whatHoldsUp } from "./blockedFrames.js";
-import { type CloseInfo, Closing } from "./closing.js";
+import { Closing, GIVEN_UP } from "./closing.js";
 import type { ConnectionEvent } from "./connectionEvents.js";
 import { ConnectionFrames } from "./connectionFrames.js";
 import { cidKey } from "./connectionId.js";
@@ -16,8 +16,6 @@ import { DATA_OVERHEAD, MIN_PACKET, type PacketDrops } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
 import type { Stream } from "./stream.js";
-
-const GIVEN_UP: CloseInfo = { error: undefined, code: 0, reason: "given up", remote: false };
 
 /**
  * One keyed connection between two ends that have proved themselves: PROTOCOL.md §5 to §9.

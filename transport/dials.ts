@@ -1,5 +1,6 @@
 import type { HandfastError } from "#kernel/errors.js";
 import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
+import { GIVEN_UP } from "./closing.js";
 import { cidKey } from "./connectionId.js";
 import type { ConnectionLog } from "./connectionLog.js";
 import type { Dial, DialResult } from "./dial.js";
@@ -55,7 +56,7 @@ export class Dials {
     for (const [key, dialling] of this.#dials) {
       if (dialling.handle !== handle) continue;
       this.#dials.delete(key);
-      dialling.log?.closed({ error: undefined, code: 0, reason: "given up", remote: false });
+      dialling.log?.closed(GIVEN_UP);
     }
   }
 

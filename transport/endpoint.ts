@@ -26,6 +26,7 @@ const HANDSHAKE = 3;
 const INIT = 0;
 const ASLEEP_MS = 5_000;
 const RESUME_SPACING_MS = 10;
+
 /** All handshakes and connections of one UDP port: PROTOCOL.md §2. */
 export class Endpoint implements Machine {
   readonly answersWait = true;
@@ -320,14 +321,14 @@ export class Endpoint implements Machine {
   }
 
   get #counts(): EndpointCounts {
-    const [acceptor, entries, gone, drops, memory] = [
-      this.#acceptor,
-      this.#entries,
-      this.#gone,
-      this.#drops,
-      this.memory,
-    ];
-    return { acceptor, entries, gone, drops, memory, dialling: this.#dials.size };
+    return {
+      acceptor: this.#acceptor,
+      entries: this.#entries,
+      dialling: this.#dials.size,
+      gone: this.#gone,
+      drops: this.#drops,
+      memory: this.memory,
+    };
   }
 
   #newCid(): Uint8Array {

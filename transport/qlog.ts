@@ -112,13 +112,12 @@ export class Qlog implements ConnectionLog {
     this.#event("rekey", { step, epoch }, now);
   }
 
-  /** Only the initiator renews keys. */
   keysInstalled(epoch: number, now: Instant): void {
-    this.#keys("keyUpdated", epoch, this.#role === "initiator" ? "local_update" : "remote_update", now);
+    this.#keys("keyUpdated", epoch, now);
   }
 
   keysDiscarded(epoch: number, now: Instant): void {
-    this.#keys("keyDiscarded", epoch, this.#role === "initiator" ? "local_update" : "remote_update", now);
+    this.#keys("keyDiscarded", epoch, now);
   }
 
   path(change: "moved" | "suspect" | "networkChanged", peer: Address, now: Instant): void {
@@ -135,7 +134,9 @@ export class Qlog implements ConnectionLog {
     this.#event("closed", QLOG_DIALECTS[this.#format].closed(info), this.#now);
   }
 
-  #keys(event: "keyUpdated" | "keyDiscarded", epoch: number, trigger: string, now: Instant): void {
+  #keys(event: "keyUpdated" | "keyDiscarded", epoch: number, now: Instant): void {
+    // Only the initiator renews keys.
+    const trigger = this.#role === "initiator" ? "local_update" : "remote_update";
     for (const key_type of ["client_1rtt_secret", "server_1rtt_secret"])
       this.#event(event, { key_type, key_phase: epoch, trigger }, now);
   }

@@ -11,7 +11,7 @@ import type { KnownPeer } from "#transport/acceptor.js";
 import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
-import type { EndpointEvent, EndpointOptions } from "#transport/endpointTypes.js";
+import type { EndpointDrops, EndpointEvent, EndpointOptions } from "#transport/endpointTypes.js";
 import type { RekeyLimits } from "#transport/rekeyLimits.js";
 import { Session } from "#transport/session.js";
 import { SessionClosedError } from "#transport/sessionErrors.js";
@@ -110,14 +110,19 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   }
 
   get drops(): Drops {
-    return { port: { ...this.port.drops }, channel: { ...this.#endpoint.drops } };
+    return this.#dropsWith(this.#endpoint.drops);
   }
 
   /** Of this moment. */
   stats(): DeviceStats {
     const { socket, loopLag } = this.#ports;
     const seen = { sendQueueBytes: socket.queuedBytes ?? 0, eventLoopLagP99Ms: loopLag?.p99Ms() };
-    return { ...this.#endpoint.stats(), drops: this.drops, ...seen };
+    const { drops, ...endpoint } = this.#endpoint.stats();
+    return { ...endpoint, drops: this.#dropsWith(drops), ...seen };
+  }
+
+  #dropsWith(channel: EndpointDrops): Drops {
+    return { port: { ...this.port.drops }, channel: { ...channel } };
   }
 
   get memory(): MemoryStats {

@@ -1,17 +1,10 @@
 import { randomBytes } from "node:crypto";
-import process from "node:process";
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { toHex } from "#kernel/bytes.js";
 import type { Address } from "#kernel/ports.js";
 import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
-import { median } from "./figures.js";
-
-/** Milliseconds of each side, from the dial to the first byte that the server can read: medians, after as many that only warm up. */
-export interface ConnectCpu {
-  readonly clientMs: number;
-  readonly serverMs: number;
-}
+import { measureSides, type Sides, type Timed } from "./sides.js";
 
 const PSK = new Uint8Array(32).fill(7);
 const SERVER_AT: Address = { host: "10.0.0.1", port: 1 };
@@ -19,50 +12,33 @@ const SERVER_AT: Address = { host: "10.0.0.1", port: 1 };
 const APART_MS = 1_100;
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
 
-/** Two ends in one process, without sockets, event loop and files: what is left is the handshake and a connection's beginning. */
-export function measureConnectCpu(crypto: Crypto, rounds = 200): ConnectCpu {
+/** From the dial to the first byte that the server can read, without sockets, event loop and files. */
+export function measureConnectCpu(crypto: Crypto, rounds = 200): Sides {
   const identity = crypto.x25519KeyPair(random(32));
   const server = endpoint(crypto, identity, true);
-  const samples: ConnectCpu[] = [];
-  for (let i = 0; i < 2 * rounds; i++) {
-    const sample = oneConnect(crypto, server, identity.public, i * APART_MS);
-    if (i >= rounds) samples.push(sample);
-  }
-  return {
-    clientMs: median(samples.map(({ clientMs }) => clientMs)),
-    serverMs: median(samples.map(({ serverMs }) => serverMs)),
-  };
+  return measureSides(rounds, (timed, round) => oneConnect(crypto, server, identity.public, round * APART_MS, timed));
 }
 
-function oneConnect(crypto: Crypto, server: Endpoint, peerStatic: Uint8Array, now: number): ConnectCpu {
+function oneConnect(crypto: Crypto, server: Endpoint, peerStatic: Uint8Array, now: number, timed: Timed): void {
   const client = endpoint(crypto, crypto.x25519KeyPair(random(32)), false);
   const from = { host: "10.0.0.2", port: 2 };
-  const spent = { clientMs: 0, serverMs: 0 };
-  const timed = <Result>(side: keyof ConnectCpu, work: () => Result): Result => {
-    const began = process.cpuUsage();
-    const result = work();
-    const { user, system } = process.cpuUsage(began);
-    spent[side] += (user + system) / 1000;
-    return result;
-  };
-  const init = timed("clientMs", () => {
+  const init = timed("client", () => {
     client.connect({ to: [SERVER_AT], peerStatic, psk: PSK, id: "server" }, now);
     return client.nextDatagram(now);
   });
-  const response = timed("serverMs", () => {
+  const response = timed("server", () => {
     server.receive(taken(init), from, now);
     return server.nextDatagram(now);
   });
-  const first = timed("clientMs", () => {
+  const first = timed("client", () => {
     client.receive(taken(response), SERVER_AT, now);
     connectionOf(client).openStream()?.write(Uint8Array.of(1));
     return client.nextDatagram(now);
   });
-  timed("serverMs", () => {
+  timed("server", () => {
     server.receive(taken(first), from, now);
     connectionOf(server);
   });
-  return spent;
 }
 
 function endpoint(crypto: Crypto, identity: KeyPair, accept: boolean): Endpoint {

@@ -32,6 +32,8 @@ export const devicePeer: Peer = {
   async run(work) {
     const clients: NodeClient[] = [];
     for (let i = 0; i * DIALS_A_DEVICE < work.times; i++) clients.push(await pairedClient(work, i));
+    // The dials of pairing counted: every bond has its three again.
+    await delay(1000);
     const times: number[] = [];
     for (let turn = 0; turn < DIALS_A_DEVICE; turn++)
       for (const client of clients) {
@@ -48,8 +50,6 @@ async function pairedClient(work: Work, number: number): Promise<NodeClient> {
   const bond = await client.pair(client.at(`${work.host}:${work.port}`), { secret: SECRET });
   // Pairing leaves a session open, which the next connect would simply be given.
   await (await client.connect(bond)).close();
-  // Its dial counted: the bond has its three again.
-  await delay(1000);
   return client;
 }
 

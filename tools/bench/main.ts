@@ -1,5 +1,6 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
+import type { Crypto } from "#crypto/crypto.js";
 import { fastestCrypto } from "#crypto/fastest.node.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
@@ -14,6 +15,7 @@ import { measurePairingCpu } from "./pairingCpu.js";
 import { print, summarise } from "./report.js";
 import { labTables, loopbackTables, type Table } from "./rows.js";
 import { measureSharedLinks } from "./sharedLinks.js";
+import type { Sides } from "./sides.js";
 
 const PAIRING = "Pairing by comparing digits: CPU of one side, without processes or network";
 const CONNECT = "Connecting to a known device: CPU of one side, without processes or network";
@@ -41,8 +43,8 @@ if (options.help) {
   process.exit(0);
 }
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
-if (!options.only || PAIRING.includes(options.only)) measurePairing();
-if (!options.only || CONNECT.includes(options.only)) measureConnect();
+if (!options.only || PAIRING.includes(options.only)) sides(PAIRING, [nativeCrypto, nobleCrypto], measurePairingCpu);
+if (!options.only || CONNECT.includes(options.only)) sides(CONNECT, [nativeCrypto, fastestCrypto], measureConnectCpu);
 if (!options.only || OWN_WORK.includes(options.only)) await ownWork();
 if (!options.only || GROWTH.includes(options.only)) await growth();
 for (const table of loopbackTables(options.quick)) await measure(table, LOOPBACK);
@@ -61,24 +63,9 @@ function isWanted({ title, rows }: Table): boolean {
   return !only || title.includes(only) || rows.some(({ name }) => name.includes(only));
 }
 
-function measurePairing(): void {
-  const lines = [nativeCrypto, nobleCrypto].map((crypto) => {
-    const { initiatorMs: client, responderMs: server } = measurePairingCpu(crypto, options.quick ? 30 : 200);
-    return { name: crypto.name, client, server };
-  });
-  printSides(PAIRING, lines);
-}
-
-function measureConnect(): void {
-  const lines = [nativeCrypto, fastestCrypto].map((crypto) => {
-    const { clientMs: client, serverMs: server } = measureConnectCpu(crypto, options.quick ? 30 : 200);
-    return { name: crypto.name, client, server };
-  });
-  printSides(CONNECT, lines);
-}
-
-/** Milliseconds of both sides, a line for each back end. */
-function printSides(title: string, lines: readonly { name: string; client: number; server: number }[]): void {
+/** CPU of both sides, a line for each back end. */
+function sides(title: string, backEnds: readonly Crypto[], measure: (crypto: Crypto, rounds: number) => Sides): void {
+  const lines = backEnds.map((crypto) => ({ name: crypto.name, ...measure(crypto, options.quick ? 30 : 200) }));
   const text = lines.map(
     ({ name, client, server }) => `  ${name.padEnd(8)} client ${client.toFixed(2)} ms, PC ${server.toFixed(2)} ms`,
   );
