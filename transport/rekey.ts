@@ -1,33 +1,19 @@
-import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import { hkdf } from "#crypto/hkdf.js";
-import { concat, equalConstantTime, utf8 } from "#kernel/bytes.js";
-import type { Instant, RandomSource } from "#kernel/ports.js";
+import type { Instant } from "#kernel/ports.js";
 import type { ConnectionLog } from "./connectionLog.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { trafficKeys } from "./keys.js";
-import { INIT_HEAD, NoiseInitiator, NoiseResponder } from "./noise.js";
+import type { NoiseInitiator } from "./noise.js";
 import type { NoiseResult } from "./noiseState.js";
 import type { PacketProtection } from "./packet.js";
+import { RekeyHandshake, type RekeyHandshakeOptions, violation } from "./rekeyHandshake.js";
 import { EpochUse, REKEY_LIMITS, type RekeyLimits } from "./rekeyLimits.js";
 import { encodeRekeyMessage, type RekeyMessage, RekeyReader } from "./rekeyMessages.js";
+import { Renewals } from "./renewals.js";
 
 const STUCK_MS = 30_000;
-/** Five Diffie-Hellmans each: so many renewals in a row, then one a second, whoever asks for them. */
-const RENEWALS = 16;
-const RENEWAL_MS = 1000;
-const EMPTY = new Uint8Array(0);
 
-export interface RekeyOptions {
-  readonly crypto: Crypto;
-  readonly random: RandomSource;
+export interface RekeyOptions extends RekeyHandshakeOptions {
   readonly role: "initiator" | "responder";
-  readonly own: KeyPair;
-  readonly peerStatic: Uint8Array;
-  /** The bond's secret, 32 bytes; only what is derived from it is kept. */
-  readonly psk: Uint8Array;
-  readonly handshakeHash: Uint8Array;
-  /** Exporter secret of epoch 0; taken over and erased with the epoch. */
-  readonly exporter: Uint8Array;
   readonly protection: PacketProtection;
   readonly now: Instant;
   readonly limits?: RekeyLimits;
@@ -43,18 +29,15 @@ type State =
   | { readonly name: "installed"; readonly epoch: number; readonly exporter: Uint8Array }
   | { readonly name: "settling"; readonly until: Instant };
 
-/**
- * Fresh keys by a complete handshake inside the channel: PROTOCOL.md §4. Only the initiator starts; the responder asks.
- * Its psk mixes the bond's secret and the old epoch's exporter, so breaking the channel alone does not break the next epoch.
- */
+/** When and how fresh keys are made by a handshake inside the channel: PROTOCOL.md §4. Only the initiator starts; the responder asks. */
 export class Rekey {
   readonly #options: Omit<RekeyOptions, "psk" | "exporter">;
   readonly #limits: RekeyLimits;
-  readonly #lock: Uint8Array;
+  readonly #handshake: RekeyHandshake;
   readonly #reader = new RekeyReader();
   readonly #out: Uint8Array[] = [];
   readonly #events: { type: "rekeyed"; epoch: number }[] = [];
-  #exporter: Uint8Array;
+  readonly #renewals: Renewals;
   #state: State = { name: "idle" };
   #epoch = 0;
   #use: EpochUse;
@@ -64,19 +47,16 @@ export class Rekey {
   #pingDue = false;
   /** The latest time anybody has told. */
   #now: Instant;
-  /** When all renewals are paid for, one a second. */
-  #paidAt: Instant;
   /** Message 1 that came too soon. */
   #early: RekeyMessage | undefined;
 
   constructor({ psk, exporter, ...options }: RekeyOptions) {
     this.#options = options;
     this.#limits = options.limits ?? REKEY_LIMITS;
-    this.#lock = hkdf(options.crypto, { salt: EMPTY, inputKey: psk, info: utf8("hf rekey lock"), length: 32 });
-    this.#exporter = exporter;
+    this.#handshake = new RekeyHandshake({ ...options, psk, exporter });
+    this.#renewals = new Renewals(options.now);
     this.#use = new EpochUse(this.#limits, options.random, options.now);
     this.#now = options.now;
-    this.#paidAt = options.now;
   }
 
   /** The newest epoch that both ends have proved to hold. */
@@ -96,9 +76,9 @@ export class Rekey {
 
   get deadline(): Instant | undefined {
     if (this.#state.name === "settling") return this.#state.until;
-    if (this.#early) return this.#mayRenewAt;
+    if (this.#early) return this.#renewals.from;
     if (this.#state.name === "idle" && this.#wanted && !this.#askedAlready)
-      return this.#options.role === "initiator" ? this.#mayRenewAt : 0;
+      return this.#options.role === "initiator" ? this.#renewals.from : 0;
     return this.#restrictedSince === undefined ? undefined : this.#restrictedSince + STUCK_MS;
   }
 
@@ -145,8 +125,7 @@ export class Rekey {
     const state = this.#state;
     if (state.name !== "installed" || epoch !== state.epoch) return;
     this.#options.protection.promote();
-    this.#exporter.fill(0);
-    this.#exporter = state.exporter;
+    this.#handshake.advance(state.exporter);
     this.#epoch = state.epoch;
     this.#use = new EpochUse(this.#limits, this.#options.random, now);
     this.#wanted = false;
@@ -200,7 +179,7 @@ export class Rekey {
       );
     this.#startIfWanted();
     const early = this.#early;
-    if (!early || now < this.#mayRenewAt) return;
+    if (!early || now < this.#renewals.from) return;
     this.#early = undefined;
     this.#answer(early);
   }
@@ -217,25 +196,13 @@ export class Rekey {
 
   #startIfWanted(): void {
     if (!this.#wanted || this.#options.role !== "initiator" || this.#state.name !== "idle") return;
-    if (this.#now < this.#mayRenewAt) return;
-    this.#pay();
-    const { crypto, own, peerStatic, random } = this.#options;
+    if (this.#now < this.#renewals.from) return;
+    this.#renewals.pay(this.#now);
     const epoch = this.#epoch + 1;
-    const ephemeral = crypto.x25519KeyPair(random(32));
-    const noise = new NoiseInitiator({ crypto, prologue: this.#prologue(epoch), own, ephemeral, peerStatic });
-    const message = noise.writeInit(EMPTY);
-    if (!message) throw violation("the peer's static key is unusable");
-    this.#out.push(encodeRekeyMessage({ type: 1, epoch, noise: message }));
+    const { noise, message } = this.#handshake.start(epoch);
+    this.#out.push(encodeRekeyMessage(message));
     this.#options.log?.rekey("started", epoch, this.#now);
     this.#state = { name: "sent", noise, epoch };
-  }
-
-  get #mayRenewAt(): Instant {
-    return this.#paidAt - (RENEWALS - 1) * RENEWAL_MS;
-  }
-
-  #pay(): void {
-    this.#paidAt = Math.max(this.#paidAt, this.#now) + RENEWAL_MS;
   }
 
   #onInit(message: RekeyMessage): void {
@@ -245,20 +212,14 @@ export class Rekey {
     if (this.#state.name === "settling") this.#settle();
     else if (this.#state.name !== "idle") throw violation("a second rekey before the first was done");
     if (role !== "responder" || message.epoch !== this.#epoch + 1) throw violation("a rekey for another epoch");
-    if (this.#now < this.#mayRenewAt) this.#early = message;
+    if (this.#now < this.#renewals.from) this.#early = message;
     else this.#answer(message);
   }
 
   #answer(message: RekeyMessage): void {
-    this.#pay();
-    const { crypto, own, peerStatic, random } = this.#options;
-    const noise = new NoiseResponder({ crypto, prologue: this.#prologue(message.epoch), own });
-    const claimed = noise.readStatic(message.noise.subarray(0, INIT_HEAD));
-    if (!claimed || !equalConstantTime(claimed, peerStatic)) throw violation("a rekey by somebody else");
-    if (!noise.readPayload(message.noise.subarray(INIT_HEAD))) throw violation("a rekey that is not authentic");
-    const answer = noise.writeResponse(EMPTY, crypto.x25519KeyPair(random(32)), this.#psk(message.epoch));
-    if (!answer) throw violation("an unusable key");
-    this.#out.push(encodeRekeyMessage({ type: 2, epoch: message.epoch, noise: answer.message }));
+    this.#renewals.pay(this.#now);
+    const answer = this.#handshake.answer(message);
+    this.#out.push(encodeRekeyMessage(answer.message));
     this.#options.log?.rekey("answered", message.epoch, this.#now);
     this.#install(message.epoch, answer.result);
   }
@@ -266,9 +227,7 @@ export class Rekey {
   #onResponse(message: RekeyMessage): void {
     const state = this.#state;
     if (state.name !== "sent" || message.epoch !== state.epoch) throw violation("an answer to no question");
-    const read = state.noise.readResponse(message.noise, this.#psk(message.epoch));
-    if (!read) throw violation("an answer that is not authentic");
-    this.#install(message.epoch, read.result);
+    this.#install(message.epoch, this.#handshake.finish(state.noise, message));
     this.#options.protection.sendInNext();
     this.#pingDue = true;
   }
@@ -287,21 +246,4 @@ export class Rekey {
     this.#options.log?.keysInstalled(epoch, this.#now);
     this.#state = { name: "installed", epoch, exporter: result.exporter };
   }
-
-  #psk(epoch: number): Uint8Array {
-    const info = concat(utf8("hf rekey"), u32(epoch));
-    return hkdf(this.#options.crypto, { salt: this.#lock, inputKey: this.#exporter, info, length: 32 });
-  }
-
-  #prologue(epoch: number): Uint8Array {
-    return concat(utf8("handfast/1 rekey"), this.#options.handshakeHash, u32(epoch));
-  }
-}
-
-function u32(value: number): Uint8Array {
-  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
-}
-
-function violation(what: string): TransportError {
-  return new TransportError(TRANSPORT_ERROR.KEY_UPDATE_ERROR, `Renewing the keys failed: ${what}.`);
 }

@@ -40,7 +40,7 @@ const bareAddresses = exchange("crypto.sha256(utf8(label), features, pid)", "cry
 const transcriptWithout = (index: number): Edit =>
   exchange("...talk.transcript.flatMap(", `...talk.transcript.filter((_, i) => i !== ${index}).flatMap(`);
 
-const rekey = (find: string, replace: string): Edit => ({ file: "transport/rekey.js", find, replace });
+const rekey = (find: string, replace: string): Edit => ({ file: "transport/rekeyHandshake.js", find, replace });
 
 const liveAtInit: Edit = {
   file: "transport/endpoint.js",

@@ -26,6 +26,7 @@ const paths = edit("pathValidation");
 const receiveSide = edit("receiveSide");
 const recovery = edit("recovery");
 const rekey = edit("rekey");
+const rekeyHandshake = edit("rekeyHandshake");
 const spareCids = edit("spareCids");
 
 const anyAmount = paths("const AMPLIFICATION = 3;", "const AMPLIFICATION = Number.POSITIVE_INFINITY;");
@@ -329,25 +330,25 @@ export const keyTwins: readonly TransportTwin[] = [
     id: "rekey-any-static",
     without: "the static key in a rekey",
     story: ["stolenKeys", "rekeyAsSomebodyElse"],
-    edits: [rekey("!equalConstantTime(claimed, peerStatic)", "false")],
+    edits: [rekeyHandshake("!equalConstantTime(claimed, peerStatic)", "false")],
   },
   {
     id: "rekey-without-bond",
     without: "the bond's secret in a rekey",
     story: ["stolenKeys", "rekeyWithoutBond"],
-    edits: [rekey("salt: this.#lock", "salt: EMPTY")],
+    edits: [rekeyHandshake("salt: this.#lock", "salt: EMPTY")],
   },
   {
     id: "renewals-unbounded",
     without: "the limit of renewals that a client asks for",
     story: ["stolenKeys", "renewOnAndOn"],
-    edits: [rekey("if (this.#now < this.#mayRenewAt)\n            this.#early = message;", "if (false);")],
+    edits: [rekey("if (this.#now < this.#renewals.from)\n            this.#early = message;", "if (false);")],
   },
   {
     id: "requests-unbounded",
     without: "the limit of renewals that a server asks for",
     story: ["stolenKeys", "requestOnAndOn"],
-    edits: [rekey("if (this.#now < this.#mayRenewAt)\n            return;", "")],
+    edits: [rekey("if (this.#now < this.#renewals.from)\n            return;", "")],
   },
   {
     id: "soft-hard-limit",
