@@ -1,7 +1,6 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { toHex } from "#kernel/bytes.js";
 import type { Address, Instant, RandomSource } from "#kernel/ports.js";
-import { resetToken } from "./connectionId.js";
 import { CookieJar } from "./cookieJar.js";
 import { padded, readParameters } from "./dial.js";
 import {
@@ -18,6 +17,7 @@ import {
 import { INIT_HEAD, NOISE_TAG, NoiseResponder, RESPONSE_HEAD } from "./noise.js";
 import type { NoiseResult } from "./noiseState.js";
 import { encodeParameters, NO_PARAMETERS, type TransportParameters } from "./params.js";
+import { resetToken } from "./statelessReset.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
 const CACHE_MS = 10_000;

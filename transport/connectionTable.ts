@@ -1,8 +1,9 @@
 import type { Instant } from "#kernel/ports.js";
 import type { Connection } from "./connection.js";
-import { cidKey, endsWithToken } from "./connectionId.js";
+import { cidKey } from "./connectionId.js";
 import { Deadlines } from "./deadlines.js";
 import type { PacketProtection } from "./packet.js";
+import { endsWithToken } from "./statelessReset.js";
 
 /** Longer than a Response is repeated from the cache: who gets the last repetition must still find its connection. */
 const HALF_OPEN_MS = 15_000;

@@ -1,7 +1,7 @@
 import type { Address, Instant, Machine, OutgoingDatagram } from "#kernel/ports.js";
 import { type Accepted, Acceptor } from "./acceptor.js";
 import type { Connection } from "./connection.js";
-import { buildReset, cidKey, endsWithToken, resetToken } from "./connectionId.js";
+import { cidKey } from "./connectionId.js";
 import { ConnectionTable, type Entry } from "./connectionTable.js";
 import { DatagramPool } from "./datagramPool.js";
 import { Dial, drawCid } from "./dial.js";
@@ -11,15 +11,12 @@ import { type EndpointCounts, type EndpointStats, endpointDrops, endpointStats }
 import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { handshakeType } from "./handshakePackets.js";
+import { Lifecycle } from "./lifecycle.js";
 import { openConnection, type Surroundings } from "./openConnection.js";
-import type { PacketDrops } from "./packet.js";
 import { checkPadTo } from "./padding.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
-import { superseded } from "./succession.js";
-import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
+import { endsWithToken, StatelessResets } from "./statelessReset.js";
 
-const HALF_OPEN_PER_BOND = 2;
-const HALF_OPEN_ALL = 1024;
 /** The top two bits of a datagram: PROTOCOL.md §1. */
 const DATA = 1;
 const HANDSHAKE = 3;
@@ -37,8 +34,8 @@ export class Endpoint implements Machine {
   readonly #dials = new Dials();
   readonly #replies: OutgoingDatagram[] = [];
   readonly #events: EndpointEvent[] = [];
-  readonly #resets = new TokenBuckets(10, 10);
-  readonly #gone: PacketDrops = { short: 0, epoch: 0, duplicate: 0, forged: 0 };
+  readonly #lifecycle: Lifecycle;
+  readonly #resets: StatelessResets | undefined;
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
   readonly #memory: EndpointMemory;
   readonly #surroundings: Surroundings;
@@ -50,9 +47,11 @@ export class Endpoint implements Machine {
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
     const newCid = (): Uint8Array => this.#newCid();
     this.#memory = new EndpointMemory(options.memoryLimit);
+    this.#lifecycle = new Lifecycle(this.#entries, options.identity.public, this.#events);
     const pool = new DatagramPool();
     this.#surroundings = { options, pool, memory: this.#memory, entries: this.#entries, newCid };
     if (options.accept) {
+      this.#resets = new StatelessResets(options.crypto, options.resetKey, options.random);
       this.#acceptor = new Acceptor({
         ...options,
         own: options.identity,
@@ -119,13 +118,13 @@ export class Endpoint implements Machine {
   /** Closes every connection of this device at once: its bond is gone. */
   revoke(peerId: string, now: Instant): void {
     for (const entry of this.#entries.ofPeer(peerId))
-      this.#end(entry, TRANSPORT_ERROR.BOND_REVOKED, "this device was forgotten", now);
+      this.#lifecycle.end(entry, TRANSPORT_ERROR.BOND_REVOKED, "this device was forgotten", now);
   }
 
   /** The end of every connection and dial, without another word: keys are erased, traces closed. */
   close(): void {
     this.#dials.close();
-    for (const entry of [...this.#entries.values()]) this.#forget(entry);
+    for (const entry of [...this.#entries.values()]) this.#lifecycle.forget(entry);
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -141,7 +140,7 @@ export class Endpoint implements Machine {
     if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
     for (const { handle, error } of this.#dials.tick(now)) this.#events.push({ type: "failed", dial: handle, error });
     for (let due = this.#entries.takeDue(now); due; due = this.#entries.takeDue(now)) {
-      if (due.expired) this.#forget(due.entry);
+      if (due.expired) this.#lifecycle.forget(due.entry);
       else due.entry.connection.tick(now);
     }
   }
@@ -160,7 +159,7 @@ export class Endpoint implements Machine {
     for (let entry = this.#entries.active(); entry; entry = this.#entries.active()) {
       const datagram = entry.connection.nextDatagram(now);
       if (datagram) return datagram;
-      if (entry.connection.closed) this.#forget(entry);
+      if (entry.connection.closed) this.#lifecycle.forget(entry);
       else this.#entries.rest(entry);
     }
     return undefined;
@@ -201,9 +200,7 @@ export class Endpoint implements Machine {
     }
     const authentic = entry.connection.receive(datagram, from, now);
     if (!authentic && entry.resetToken && endsWithToken(datagram, entry.resetToken)) this.#onReset(entry);
-    if (!entry.live && entry.connection.confirmed) this.#confirm(entry, now);
-    else if (authentic && !entry.heard) this.#supersede(entry, now);
-    entry.heard ||= authentic;
+    if (!entry.live || !entry.heard) this.#lifecycle.heard(entry, authentic, now);
     this.#entries.touch(entry);
   }
 
@@ -214,11 +211,8 @@ export class Endpoint implements Machine {
       return;
     }
     this.#drops.unknownConnection++;
-    if (!this.#options.accept || !this.#resets.take(sourceKey(from.host), now)) return;
-    const { crypto, resetKey, random } = this.#options;
-    const token = resetToken(crypto, resetKey, datagram.subarray(1, 9));
-    const answer = buildReset(token, datagram.length, random);
-    if (answer) this.#replies.push({ bytes: answer, to: from });
+    const answer = this.#resets?.answer(datagram, from, now);
+    if (answer) this.#replies.push(answer);
   }
 
   #onReset(entry: Entry): void {
@@ -231,11 +225,7 @@ export class Endpoint implements Machine {
   }
 
   #admit(accepted: Accepted, path: Address, now: Instant): void {
-    const crowded = this.#entries.halfOpenOf(accepted.peerId) >= HALF_OPEN_PER_BOND;
-    if (crowded || this.#entries.halfOpen >= HALF_OPEN_ALL) {
-      const oldest = this.#entries.oldestHalfOpen(crowded ? accepted.peerId : undefined);
-      if (oldest) this.#forget(oldest);
-    }
+    this.#lifecycle.makeRoom(accepted.peerId);
     openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);
   }
 
@@ -261,63 +251,7 @@ export class Endpoint implements Machine {
       },
       now,
     );
-    // Of a copy the server learns by our first packet; nobody gets this connection, and the server ends it.
-    if (result.copied) this.#alarm(entry, handle);
-    else this.#goLive(entry, handle);
-  }
-
-  /** The client's first data packet came: only now may it replace an older connection. */
-  #confirm(entry: Entry, now: Instant): void {
-    if (entry.copied) {
-      this.#alarm(entry, undefined);
-      this.#end(entry, TRANSPORT_ERROR.BOND_COPIED, "another holder of this bond is ahead", now);
-      return;
-    }
-    this.#endOlder(entry);
-    this.#supersede(entry, now);
-    // Still ours although its first packet may already have said goodbye: who was there so briefly is told of, too.
-    if (entry.connection.open || entry.connection.closedByPeer) this.#goLive(entry, undefined);
-  }
-
-  /** The peer has proved that it holds this connection: older ones of the same bond end. */
-  #supersede(entry: Entry, now: Instant): void {
-    const ofPeer = this.#entries.ofPeer(entry.peerId);
-    for (const { entry: loser, code, reason } of superseded(entry, ofPeer, this.#options.identity.public, now)) {
-      this.#entries.setLive(loser);
-      this.#end(loser, code, reason, now);
-    }
-  }
-
-  /** A first packet that comes later than a newer one's must not count: src/device/PROTOCOL.md §5, rule 4. */
-  #endOlder(entry: Entry): void {
-    for (const other of this.#entries.ofPeer(entry.peerId)) {
-      if (other === entry) return;
-      if (!other.live) this.#forget(other);
-    }
-  }
-
-  #alarm(entry: Entry, dial: number | undefined): void {
-    this.#entries.setLive(entry);
-    this.#events.push({ type: "copied", peerId: entry.peerId, peerStatic: entry.peerStatic, dial });
-  }
-
-  #goLive(entry: Entry, dial: number | undefined): void {
-    this.#entries.setLive(entry);
-    const { connection, peerId, peerStatic, exporter, psk } = entry;
-    this.#events.push({ type: "connected", connection, peerId, peerStatic, exporter, psk, dial });
-  }
-
-  #end(entry: Entry, code: number, reason: string, now: Instant): void {
-    if (entry.live) entry.connection.close({ code, reason, application: false }, now);
-    else this.#forget(entry);
-  }
-
-  #forget(entry: Entry): void {
-    if (!this.#entries.delete(entry)) return;
-    const { drops } = entry.protection;
-    entry.protection.erase();
-    entry.connection.discard();
-    for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
+    this.#lifecycle.dialled(entry, handle);
   }
 
   get #counts(): EndpointCounts {
@@ -325,7 +259,7 @@ export class Endpoint implements Machine {
       acceptor: this.#acceptor,
       entries: this.#entries,
       dialling: this.#dials.size,
-      gone: this.#gone,
+      gone: this.#lifecycle.gone,
       drops: this.#drops,
       memory: this.memory,
     };

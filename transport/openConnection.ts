@@ -2,7 +2,7 @@ import { toHex } from "#kernel/bytes.js";
 import type { Address, Instant } from "#kernel/ports.js";
 import type { Accepted } from "./acceptor.js";
 import { Connection } from "./connection.js";
-import { cidKey, resetToken } from "./connectionId.js";
+import { cidKey } from "./connectionId.js";
 import type { ConnectionLog } from "./connectionLog.js";
 import type { ConnectionTable, Entry } from "./connectionTable.js";
 import { DEFAULT_CONTROLLER } from "./controllers.js";
@@ -18,6 +18,7 @@ import type { TransportParameters } from "./params.js";
 import { Rekey } from "./rekey.js";
 import { REKEY_LIMITS } from "./rekeyLimits.js";
 import { SpareCids } from "./spareCids.js";
+import { resetToken } from "./statelessReset.js";
 
 /** A handshake that has made keys, seen from our end. */
 export interface Keyed extends Accepted {

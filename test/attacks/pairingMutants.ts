@@ -46,7 +46,7 @@ const liveAtInit: Edit = {
   file: "transport/endpoint.js",
   find: 'openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);',
   replace:
-    'this.#goLive(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), undefined);',
+    'this.#lifecycle.goLive(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), undefined);',
 };
 
 const noExchange: Edit = {

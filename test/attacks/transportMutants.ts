@@ -21,6 +21,7 @@ const datagramQueue = edit("datagramQueue");
 const dial = edit("dial");
 const endpoint = edit("endpoint");
 const handshake = edit("handshakePackets");
+const lifecycle = edit("lifecycle");
 const packet = edit("packet");
 const paths = edit("pathValidation");
 const receiveSide = edit("receiveSide");
@@ -84,14 +85,14 @@ export const doorTwins: readonly TransportTwin[] = [
     id: "half-open-unbounded",
     without: "the limit of half-open connections",
     story: ["onTheWire", "crowdHalfOpen"],
-    edits: [endpoint("crowded || this.#entries.halfOpen >= HALF_OPEN_ALL", "false")],
+    edits: [lifecycle("crowded || this.#entries.halfOpen >= HALF_OPEN_ALL", "false")],
   },
   {
     id: "half-open-of-all",
     without: "the limit of half-open connections of all devices",
     story: ["onTheWire", "crowdOfDevices"],
-    weakened: [endpoint("const HALF_OPEN_ALL = 1024;", "const HALF_OPEN_ALL = 8;")],
-    edits: [endpoint(" || this.#entries.halfOpen >= HALF_OPEN_ALL", "")],
+    weakened: [lifecycle("const HALF_OPEN_ALL = 1024;", "const HALF_OPEN_ALL = 8;")],
+    edits: [lifecycle(" || this.#entries.halfOpen >= HALF_OPEN_ALL", "")],
   },
   {
     id: "replaced-at-init",
@@ -100,7 +101,7 @@ export const doorTwins: readonly TransportTwin[] = [
     edits: [
       endpoint(
         'openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);',
-        'this.#confirm(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), now);',
+        'this.#lifecycle.confirm(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), now);',
       ),
     ],
   },
@@ -150,19 +151,19 @@ export const doorTwins: readonly TransportTwin[] = [
     id: "any-token",
     without: "the comparison of reset tokens",
     story: ["onTheWire", "guessReset"],
-    edits: [edit("connectionId")("equalConstantTime(datagram.subarray(datagram.length - TOKEN), token)", "true")],
+    edits: [edit("statelessReset")("equalConstantTime(datagram.subarray(datagram.length - TOKEN), token)", "true")],
   },
   {
     id: "short-trigger",
     without: "silence towards datagrams below 44 bytes",
     story: ["onTheWire", "resetLoop"],
-    edits: [edit("connectionId")("if (triggerLength < MIN_TRIGGER)", "if (false)")],
+    edits: [edit("statelessReset")("if (triggerLength < MIN_TRIGGER)", "if (false)")],
   },
   {
     id: "resets-unbounded",
     without: "the limit of resets",
     story: ["onTheWire", "resetFlood"],
-    edits: [endpoint(" || !this.#resets.take(sourceKey(from.host), now)", "")],
+    edits: [edit("statelessReset")("!this.#hosts.take(sourceKey(from.host), now)", "false")],
   },
   {
     id: "no-replay-window",

@@ -1,13 +1,13 @@
 import type { Crypto } from "#crypto/crypto.js";
 import { toHex, utf8 } from "#kernel/bytes.js";
 import { Acceptor } from "#transport/acceptor.js";
-import { buildReset, resetToken } from "#transport/connectionId.js";
 import { Dial, padded } from "#transport/dial.js";
 import { openInit, sealCookie } from "#transport/handshakePackets.js";
 import { trafficKeys } from "#transport/keys.js";
 import type { NoiseResult } from "#transport/noiseState.js";
 import { DATA_HEADER, DATA_OVERHEAD, PacketProtection } from "#transport/packet.js";
 import { NO_PARAMETERS } from "#transport/params.js";
+import { buildReset, resetToken } from "#transport/statelessReset.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { CLIENT, SERVER } from "./channel.js";
 

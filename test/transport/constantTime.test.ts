@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { equalConstantTime } from "#kernel/bytes.js";
-import { endsWithToken } from "#transport/connectionId.js";
 import { PathValidation } from "#transport/pathValidation.js";
+import { endsWithToken } from "#transport/statelessReset.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { CLIENT, SERVER } from "../support/channel.js";
 

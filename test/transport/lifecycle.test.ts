@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildReset, endsWithToken, resetToken } from "#transport/connectionId.js";
 import { IdleTimer } from "#transport/idle.js";
 import type { Session } from "#transport/session.js";
+import { buildReset, endsWithToken, resetToken } from "#transport/statelessReset.js";
 import { GOOD_LINK, TERRIBLE_LINK } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { ChannelWorld, CLIENT, SERVER } from "../support/channel.js";
