@@ -1,7 +1,8 @@
 import { type ByteWriter, varintLength } from "#kernel/varint.js";
 import type { HeldUp } from "./blocked.js";
 import type { ConnectionParts } from "./connectionParts.js";
-import { FRAME, writeNumbers } from "./frames.js";
+import { FRAME } from "./frames.js";
+import { writeNumbers } from "./writeFrames.js";
 
 const MAX_FRAME = 1 + 2 * varintLength(Number.MAX_SAFE_INTEGER);
 

@@ -8,13 +8,14 @@ import type { ConnectionOptions } from "./connectionOptions.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
 import { type ConnectionStats, Counters, partsStats } from "./connectionStats.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import { type CloseFrame, parseFrames } from "./frames.js";
+import type { CloseFrame } from "./frames.js";
 import { IdleTimer } from "./idle.js";
 import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
 import { Outcomes } from "./outcomes.js";
 import { DATA_OVERHEAD, MIN_PACKET, type PacketDrops } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
+import { parseFrames } from "./parseFrames.js";
 import type { Stream } from "./stream.js";
 
 /**

@@ -1,5 +1,6 @@
 import { toHex } from "#kernel/bytes.js";
-import { type AckFrame, type AckFrequency, type CloseFrame, FRAME, type FrameSink, parseFrames } from "./frames.js";
+import { type AckFrame, type AckFrequency, type CloseFrame, FRAME, type FrameSink } from "./frames.js";
+import { parseFrames } from "./parseFrames.js";
 
 /** One frame in words: its name as qlog writes it, and its fields. */
 export interface DescribedFrame {

@@ -3,7 +3,7 @@ import { ByteWriter } from "#kernel/varint.js";
 import type { ConnectionLog } from "./connectionLog.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import type { DatagramPool } from "./datagramPool.js";
-import { type AckFrequency, type CloseFrame, FRAME, writeClose } from "./frames.js";
+import { type AckFrequency, type CloseFrame, FRAME } from "./frames.js";
 import { BASE_DATAGRAM } from "./mtu.js";
 import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
 import type { PacketWriter } from "./packetWriter.js";
@@ -11,6 +11,7 @@ import { paddedEnd } from "./padding.js";
 import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
 import type { SentFrame } from "./sentPacket.js";
+import { writeClose } from "./writeFrames.js";
 
 const PATH_DATAGRAM = BASE_DATAGRAM;
 /** When so many probe timeouts have passed, large packets may be what does not get through. */

@@ -2,11 +2,12 @@ import type { Instant } from "#kernel/ports.js";
 import { type ByteWriter, varintLength } from "#kernel/varint.js";
 import { writeBlocked } from "./blockedFrames.js";
 import type { ConnectionParts } from "./connectionParts.js";
-import { FRAME, numbersLength, streamHeaderRoom, writeAck, writeNumbers, writeStreamHeader } from "./frames.js";
+import { FRAME } from "./frames.js";
 import { DATA_OVERHEAD } from "./packet.js";
 import type { SentFrame, SentPacket } from "./sentPacket.js";
 import { type Stream, WRITE_LOW_WATER } from "./stream.js";
 import { takeAll } from "./takeAll.js";
+import { numbersLength, streamHeaderRoom, writeAck, writeNumbers, writeStreamHeader } from "./writeFrames.js";
 
 /** A few bytes at the end of a packet cost the peer more than they bring; a packet of their own will carry them. */
 const MIN_STREAM_ROOM: number = streamHeaderRoom(0, 0) + 32;

@@ -6,14 +6,14 @@ import { Connection } from "#transport/connection.js";
 import { DatagramPool } from "#transport/datagramPool.js";
 import { EndpointMemory } from "#transport/endpointMemory.js";
 import { transportErrorName } from "#transport/errors.js";
-import { FRAME, writeAck } from "#transport/frames.js";
+import { FRAME } from "#transport/frames.js";
 import type { PacketKeys } from "#transport/keys.js";
 import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, PacketProtection } from "#transport/packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "#transport/params.js";
-
 import { Rekey } from "#transport/rekey.js";
 import { SpareCids } from "#transport/spareCids.js";
 import type { Stream } from "#transport/stream.js";
+import { writeAck } from "#transport/writeFrames.js";
 import type { SeededRandom } from "../simulation/seededRandom.js";
 import { CLIENT } from "./channel.js";
 

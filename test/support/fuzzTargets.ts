@@ -1,8 +1,8 @@
 import { concat } from "#kernel/bytes.js";
 import { HandfastError, WireError } from "#kernel/errors.js";
 import { describeFrames } from "#transport/describeFrames.js";
-import { parseFrames } from "#transport/frames.js";
 import { DEFAULT_PARAMETERS, decodeParameters, encodeParameters } from "#transport/params.js";
+import { parseFrames } from "#transport/parseFrames.js";
 import { encodeRekeyMessage, RekeyReader } from "#transport/rekeyMessages.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { BareVictim } from "./bareVictim.js";

@@ -4,10 +4,11 @@ import { type Address, type OutgoingDatagram, sameAddress } from "#kernel/ports.
 import { RangeSet } from "#kernel/rangeSet.js";
 import { ByteWriter } from "#kernel/varint.js";
 import { Dial, padded } from "#transport/dial.js";
-import { FRAME, parseFrames } from "#transport/frames.js";
+import { FRAME } from "#transport/frames.js";
 import { trafficKeys } from "#transport/keys.js";
 import { DATA_HEADER, DATA_OVERHEAD, PacketProtection } from "#transport/packet.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "#transport/params.js";
+import { parseFrames } from "#transport/parseFrames.js";
 import type { Session } from "#transport/session.js";
 import { type ChannelWorld, CLIENT, SERVER } from "./channel.js";
 import { RecordingSink, type SeenFrame } from "./frames.js";

@@ -1,8 +1,8 @@
 import { nativeCrypto } from "#crypto/native.node.js";
 import { CryptoStream } from "#transport/cryptoStream.js";
 import { TransportError } from "#transport/errors.js";
-import { parseFrames } from "#transport/frames.js";
 import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, PacketProtection } from "#transport/packet.js";
+import { parseFrames } from "#transport/parseFrames.js";
 import { Rekey } from "#transport/rekey.js";
 import type { SeededRandom } from "../simulation/seededRandom.js";
 import { CLEAR_KEYS, OWN, PEER, type Wire } from "./bareVictim.js";

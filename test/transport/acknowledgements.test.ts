@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ByteWriter } from "#kernel/varint.js";
 import { Acknowledgements } from "#transport/acknowledgements.js";
-import { FRAME, type FrameSink, parseFrames, writeNumbers } from "#transport/frames.js";
+import { FRAME, type FrameSink } from "#transport/frames.js";
+import { parseFrames } from "#transport/parseFrames.js";
+import { writeNumbers } from "#transport/writeFrames.js";
 
 const RTT = 8;
 

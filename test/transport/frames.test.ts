@@ -2,15 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, toHex, utf8 } from "#kernel/bytes.js";
 import { ByteWriter } from "#kernel/varint.js";
-import {
-  type AckFrame,
-  FRAME,
-  parseFrames,
-  writeAck,
-  writeClose,
-  writeNumbers,
-  writeStreamHeader,
-} from "#transport/frames.js";
+import { type AckFrame, FRAME } from "#transport/frames.js";
+import { parseFrames } from "#transport/parseFrames.js";
+import { writeAck, writeClose, writeNumbers, writeStreamHeader } from "#transport/writeFrames.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { RecordingSink, type SeenFrame } from "../support/frames.js";
 
