@@ -1,21 +1,19 @@
 import type { Address, Instant, OutgoingDatagram } from "#kernel/ports.js";
 import { whatHoldsUp } from "./blockedFrames.js";
-import { Closing, GIVEN_UP } from "./closing.js";
+import { type Closing, GIVEN_UP } from "./closing.js";
 import type { ConnectionEvent } from "./connectionEvents.js";
-import { ConnectionFrames } from "./connectionFrames.js";
-import { cidKey } from "./connectionId.js";
 import type { ConnectionOptions } from "./connectionOptions.js";
 import { type ConnectionParts, createParts } from "./connectionParts.js";
 import { type ConnectionStats, Counters, partsStats } from "./connectionStats.js";
+import { ConnectionTimers } from "./connectionTimers.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import type { CloseFrame } from "./frames.js";
-import { IdleTimer } from "./idle.js";
 import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
 import { Outcomes } from "./outcomes.js";
-import { DATA_OVERHEAD, MIN_PACKET, type PacketDrops } from "./packet.js";
+import { DATA_OVERHEAD, type OpenedPacket } from "./packet.js";
+import { PacketReceiver } from "./packetReceiver.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
-import { parseFrames } from "./parseFrames.js";
 import type { Stream } from "./stream.js";
 
 /**
@@ -26,15 +24,13 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #parts: ConnectionParts;
   readonly #writer: PacketWriter;
-  readonly #frames: ConnectionFrames;
   readonly #sender: PacketSender;
-  readonly #closing = new Closing();
-  readonly #idle: IdleTimer;
+  readonly #receiver: PacketReceiver;
+  readonly #closing: Closing;
+  readonly #timers: ConnectionTimers;
   readonly #outcomes: Outcomes;
-  readonly #events: ConnectionEvent[] = [];
   #confirmed: boolean;
   #held: boolean;
-  #closedTold = false;
   readonly #counters = new Counters();
 
   constructor(options: ConnectionOptions) {
@@ -46,23 +42,15 @@ export class Connection {
       maxDatagram,
       onStreamChange: (stream) => this.#onStreamChange(stream),
     });
+    this.#closing = this.#parts.closing;
     this.#writer = new PacketWriter(this.#parts);
-    this.#frames = new ConnectionFrames(this.#parts, this.#writer, this.#events, {
-      onCrypto: (bytes) => options.rekey.onCrypto(bytes),
-      onRekeyRequest: (epoch) => options.rekey.onRekeyRequest(epoch),
-      onClose: (frame, now) => this.#closing.onPeerClose(frame, now, this.#pto),
-      onDelivery: (acked, now) => this.#outcomes.onDelivery(acked, now),
-      onLoss: (lost, now) => this.#outcomes.onLoss(lost, now),
-      maxDatagramFrame: options.local.maxDatagram,
-      log: options.log,
-    });
-    const timeouts = [options.local.idleMs, options.peer.idleMs].filter((timeout) => timeout > 0);
-    this.#idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
     const { protection, rekey, peer, random, pool, padTo, log } = options;
-    const onElicitingSent = (now: Instant): void => this.#idle.onElicitingSent(now);
+    const onElicitingSent = (now: Instant): void => this.#timers.idle.onElicitingSent(now);
     const tools = { protection, rekey, peer, random, pool, padTo, log, onElicitingSent };
     this.#sender = new PacketSender(this.#parts, this.#writer, tools);
     this.#outcomes = new Outcomes(options, this.#parts, this.#writer, this.#sender, this.#counters, maxDatagram);
+    this.#timers = new ConnectionTimers(options, this.#parts, this.#sender, this.#outcomes, this.#counters);
+    this.#receiver = new PacketReceiver(options, this.#parts, this.#writer, this.#outcomes, this.#counters);
     this.#confirmed = options.role === "initiator";
     this.#held = options.held === true;
     if (this.#confirmed) this.#counters.handshakeMs = options.now - (options.dialledAt ?? options.now);
@@ -105,28 +93,12 @@ export class Connection {
   /** Takes one UDP datagram. True when it was authentic. */
   receive(datagram: Uint8Array, from: Address, now: Instant): boolean {
     if (this.#closing.over) return false;
-    const newestBefore = this.#parts.acks.largest;
-    const { protection, rekey } = this.#options;
-    const { forged, duplicate } = protection.drops;
     try {
-      const opened = protection.open(datagram);
-      if (!opened) {
-        if (this.#options.log) {
-          const reason = dropReason(datagram, protection.drops, forged, duplicate);
-          this.#options.log.packetDropped(reason, datagram.length, now);
-        }
-        if (protection.drops.forged > forged && this.#closing.open && rekey.onPacketForged(now)) {
-          // Who made them knows the connection ID that the peer sends to: from now on it is another one.
-          this.#parts.cids.renew();
-        }
-        return false;
-      }
-      this.#counters.packetsReceived++;
-      this.#counters.bytesReceived += datagram.length;
-      this.#options.log?.packetReceived({ ...opened, number: opened.packetNumber, size: datagram.length }, now);
-      this.#onAuthentic(datagram.length, cidKey(datagram, 1), from, opened, newestBefore, now);
+      const packet = this.#receiver.open(datagram, this.#closing.open, now);
+      if (!packet) return false;
+      if (this.#closing.open) this.#onAuthentic(packet, datagram, from, now);
+      else this.#closing.onPacketWhileClosing();
     } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
       this.#fail(error, now);
     }
     return true;
@@ -135,23 +107,14 @@ export class Connection {
   tick(now: Instant): void {
     this.#closing.tick(now);
     if (!this.#closing.open) return;
-    if (now >= this.#idle.expiresAt(this.#parts.recovery.pto)) {
+    if (this.#timers.silent(now)) {
       this.abort(new TransportError(TRANSPORT_ERROR.IDLE, "Nothing was heard from the other side for too long."));
       return;
     }
-    if (this.#keepAlive && now >= this.#idle.keepAliveAt) this.#parts.due.ping = true;
-    if (this.#parts.blocked.tick(now)) this.#parts.due.blocked = true;
-    const { ptoCount } = this.#parts.recovery;
-    this.#outcomes.onLoss(this.#parts.recovery.onTimeout(now), now);
-    if (this.#parts.recovery.ptoCount > ptoCount) {
-      this.#counters.probeTimeouts++;
-      this.#options.log?.probeTimeout(this.#parts.recovery.ptoCount, now);
-    }
     try {
-      this.#options.rekey.tick(now);
+      this.#timers.tick(now, this.#keepAlive);
       this.#syncRekey();
     } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
       this.#fail(error, now);
     }
   }
@@ -159,20 +122,7 @@ export class Connection {
   get deadline(): Instant | undefined {
     if (!this.#closing.open) return this.#closing.deadline;
     if (this.#held) return undefined;
-    const { recovery, acks, path, blocked } = this.#parts;
-    let earliest = this.#idle.expiresAt(recovery.pto);
-    // A PING that already waits for the pacer must not call for another tick.
-    if (this.#keepAlive && !this.#parts.due.ping) earliest = Math.min(earliest, this.#idle.keepAliveAt);
-    for (const at of [
-      recovery.deadline,
-      acks.dueAt,
-      path.deadline,
-      blocked.deadline,
-      this.#sender.pacedUntil,
-      this.#options.rekey.deadline,
-    ])
-      if (at !== undefined && at < earliest) earliest = at;
-    return Number.isFinite(earliest) ? earliest : undefined;
+    return this.#timers.deadline(this.#keepAlive);
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
@@ -181,7 +131,7 @@ export class Connection {
     if (this.#closing.open) {
       const datagram = this.#sender.pathDatagram(now) ?? this.#sender.mtuProbe(now) ?? this.#sender.dataDatagram(now);
       if (this.#parts.path.takeSuspect()) {
-        this.#events.push({ type: "suspect" });
+        this.#parts.events.push({ type: "suspect" });
         this.#options.log?.path("suspect", this.path, now);
       }
       if (!datagram) this.#parts.blocked.look(whatHoldsUp(this.#parts, this.#sender.open), this.#pto, now);
@@ -193,18 +143,10 @@ export class Connection {
   }
 
   nextEvent(): ConnectionEvent | undefined {
-    for (const stream of this.#frames.takeReadable()) this.#events.push({ type: "readable", stream });
-    const { streams } = this.#parts;
-    for (const stream of this.#writer.takeWritable()) this.#events.push({ type: "writable", stream });
-    for (let stream = streams.takeSettled(); stream; stream = streams.takeSettled())
-      this.#events.push({ type: "settled", stream });
-    const info = this.#closing.info;
-    if (info && !this.#closedTold && this.#events.length === 0) {
-      this.#closedTold = true;
-      this.#options.log?.closed(info);
-      return { type: "closed", info };
-    }
-    return this.#events.shift();
+    const { events, streams } = this.#parts;
+    const event = events.next(streams, this.#closing.info);
+    if (event?.type === "closed") this.#options.log?.closed(event.info);
+    return event;
   }
 
   /** A new stream, or undefined while the peer allows no more. `waits`: it is to hear of that; "streamsAvailable" tells when. */
@@ -256,11 +198,11 @@ export class Connection {
    */
   resume(now: Instant, hiddenMs: number, askAt: Instant): void {
     if (!this.#closing.open || !this.#confirmed) return;
-    this.#idle.onReceived(now);
+    this.#timers.idle.onReceived(now);
     this.#options.rekey.age(hiddenMs, now);
     this.#parts.path.verify(askAt);
     this.#options.log?.resumed(hiddenMs, now);
-    this.#events.push({ type: "resumed", hiddenMs });
+    this.#parts.events.push({ type: "resumed", hiddenMs });
     this.#options.onWork?.();
   }
 
@@ -292,7 +234,7 @@ export class Connection {
   /** Its endpoint has forgotten it: memory goes back, but for what the application can still read. */
   discard(): void {
     // Nobody will hear of the end of what never began, or of a device that shuts down.
-    if (!this.#closedTold) this.#options.log?.closed(this.#closing.info ?? GIVEN_UP);
+    if (!this.#parts.events.ended) this.#options.log?.closed(this.#closing.info ?? GIVEN_UP);
     const { streams, datagramsOut, memory } = this.#parts;
     streams.discard();
     datagramsOut.clear();
@@ -314,42 +256,16 @@ export class Connection {
     return this.#confirmed && (this.#options.keepAlive === true || this.#parts.streams.size > 0);
   }
 
-  #onAuthentic(
-    size: number,
-    dcid: number,
-    from: Address,
-    opened: { packetNumber: number; epoch: number; payload: Uint8Array },
-    newestBefore: number,
-    now: Instant,
-  ): void {
-    if (!this.#closing.open) {
-      this.#closing.onPacketWhileClosing();
-      return;
-    }
-    const { acks, path, rtt, memory, receiveWindow, due } = this.#parts;
-    this.#idle.onReceived(now);
+  #onAuthentic(packet: OpenedPacket, datagram: Uint8Array, from: Address, now: Instant): void {
+    this.#timers.idle.onReceived(now);
     if (!this.#confirmed) {
       this.#confirmed = true;
       this.#counters.handshakeMs = now - this.#options.now;
       this.#parts.cids.offer();
-      this.#events.push({ type: "confirmed" });
+      this.#parts.events.push({ type: "confirmed" });
     }
-    this.#options.rekey.onPacketOpened(opened.epoch, size, now, this.#pto);
-    this.#frames.begin(from, size, now);
-    const { refused } = memory.receiving;
-    const eliciting = parseFrames(opened.payload, this.#frames);
-    if (memory.receiving.refused === refused) acks.onReceived(opened.packetNumber, size, eliciting, now, rtt.smoothed);
-    else {
-      // PROTOCOL.md §7: as if it were lost, so that it comes again; but the peer must hear that we are here.
-      receiveWindow.repeat();
-      due.maxData = true;
-    }
-    const newest = opened.packetNumber > newestBefore;
-    if (this.#options.role === "responder") {
-      path.onPacket(from, size, newest, now);
-      if (newest) this.#parts.cids.onArrival(dcid);
-    }
-    this.#frames.finish(now, this.#outcomes.onPathMoved);
+    this.#options.rekey.onPacketOpened(packet.epoch, datagram.length, now, this.#pto);
+    this.#receiver.take(packet, datagram, from, now);
     this.#options.log?.metrics(this.#parts.congestion.state, () => this.stats(now), now);
     this.#syncRekey();
   }
@@ -368,23 +284,14 @@ export class Connection {
     const { crypto, due } = this.#parts;
     for (let bytes = rekey.takeCrypto(); bytes; bytes = rekey.takeCrypto()) crypto.sending.write(bytes);
     due.rekeyRequest = rekey.takeRekeyRequest() ?? due.rekeyRequest;
-    for (let event = rekey.nextEvent(); event; event = rekey.nextEvent()) this.#events.push(event);
+    for (let event = rekey.nextEvent(); event; event = rekey.nextEvent()) this.#parts.events.push(event);
     if (rekey.takePing()) due.ping = true;
   }
 
-  #fail(error: TransportError, now: Instant): void {
-    this.#closing.start(
-      { application: false, code: error.transportCode, reason: error.message },
-      error,
-      now,
-      this.#pto,
-    );
+  /** Breaking the rules ends the connection; any other error is one of ours. */
+  #fail(error: unknown, now: Instant): void {
+    if (!(error instanceof TransportError)) throw error;
+    const { transportCode: code, message: reason } = error;
+    this.#closing.start({ application: false, code, reason }, error, now, this.#pto);
   }
-}
-
-/** Which of the counters was raised. */
-function dropReason(datagram: Uint8Array, drops: PacketDrops, forged: number, duplicate: number): keyof PacketDrops {
-  if (datagram.length < MIN_PACKET) return "short";
-  if (drops.forged > forged) return "forged";
-  return drops.duplicate > duplicate ? "duplicate" : "epoch";
 }

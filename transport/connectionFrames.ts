@@ -1,36 +1,21 @@
 import type { Address, Instant } from "#kernel/ports.js";
-import type { ConnectionEvent } from "./connectionEvents.js";
-import type { ConnectionLog } from "./connectionLog.js";
+import type { ConnectionOptions } from "./connectionOptions.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import type { AckFrame, AckFrequency, CloseFrame, FrameSink } from "./frames.js";
+import type { Outcomes } from "./outcomes.js";
 import type { PacketWriter } from "./packetWriter.js";
 import type { ReceiveSide } from "./receiveSide.js";
-import type { SentPacket } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
-import { takeAll } from "./takeAll.js";
 
 const MAX_PATH_RESPONSES = 4;
 
-/** What only the connection itself can do about a frame. */
-export interface FrameHooks {
-  onCrypto(bytes: Uint8Array): void;
-  onRekeyRequest(epoch: number): void;
-  onClose(frame: CloseFrame, now: Instant): void;
-  onDelivery(acked: readonly SentPacket[], now: Instant): void;
-  onLoss(lost: readonly SentPacket[], now: Instant): void;
-  readonly maxDatagramFrame: number;
-  readonly log: ConnectionLog | undefined;
-}
-
 /** Acts on the frames of an authentic packet. */
 export class ConnectionFrames implements FrameSink {
+  readonly #options: ConnectionOptions;
   readonly #parts: ConnectionParts;
   readonly #writer: PacketWriter;
-  readonly #events: ConnectionEvent[];
-  readonly #hooks: FrameHooks;
-  /** Streams with something new for their reader. */
-  readonly #readable = new Set<Stream>();
+  readonly #outcomes: Outcomes;
   #from: Address = { host: "", port: 0 };
   #size = 0;
   #challenged = false;
@@ -38,11 +23,11 @@ export class ConnectionFrames implements FrameSink {
   #ackNow = false;
   #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
 
-  constructor(parts: ConnectionParts, writer: PacketWriter, events: ConnectionEvent[], hooks: FrameHooks) {
+  constructor(options: ConnectionOptions, parts: ConnectionParts, writer: PacketWriter, outcomes: Outcomes) {
+    this.#options = options;
     this.#parts = parts;
     this.#writer = writer;
-    this.#events = events;
-    this.#hooks = hooks;
+    this.#outcomes = outcomes;
   }
 
   /** Before the first frame of a packet in a datagram of `size` bytes. */
@@ -54,32 +39,27 @@ export class ConnectionFrames implements FrameSink {
   }
 
   /** After the last frame of the packet: tells what changed. */
-  finish(now: Instant, onPathMoved: (sameHost: boolean, now: Instant) => void): void {
+  finish(now: Instant): void {
     for (let stream = this.#parts.streams.accept(); stream; stream = this.#parts.streams.accept())
-      this.#events.push({ type: "stream", stream });
+      this.#parts.events.push({ type: "stream", stream });
     if (this.#ackNow) this.#parts.acks.expedite(now);
     this.#ackNow = false;
     if (this.#moved) {
-      this.#hooks.log?.path("moved", this.#moved.address, now);
-      onPathMoved(this.#moved.sameHost, now);
-      this.#events.push({ type: "path", address: this.#moved.address });
+      this.#options.log?.path("moved", this.#moved.address, now);
+      this.#outcomes.onPathMoved(this.#moved.sameHost, now);
+      this.#parts.events.push({ type: "path", address: this.#moved.address });
       this.#moved = undefined;
       this.#parts.acks.expedite(now);
     }
   }
 
-  /** Streams to tell the application of, once each however many packets they came in. */
-  takeReadable(): readonly Stream[] {
-    return takeAll(this.#readable);
-  }
-
   onAck(frame: AckFrame): void {
     const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
     this.#writer.onAcked(late);
-    if (this.#hooks.log) for (const { number } of late) this.#hooks.log.spuriousLoss(number, this.#now);
+    if (this.#options.log) for (const { number } of late) this.#options.log.spuriousLoss(number, this.#now);
     this.#writer.onAcked(acked);
-    this.#hooks.onDelivery(acked, this.#now);
-    this.#hooks.onLoss(lost, this.#now);
+    this.#outcomes.onDelivery(acked, this.#now);
+    this.#outcomes.onLoss(lost, this.#now);
   }
 
   onStream(id: number, offset: number, data: Uint8Array, fin: boolean): void {
@@ -88,7 +68,7 @@ export class ConnectionFrames implements FrameSink {
     if (!stream || !side) return;
     const before = side.available;
     this.#count(side.onData(offset, data, fin));
-    if (side.available > before || side.complete) this.#readable.add(stream);
+    if (side.available > before || side.complete) this.#parts.events.readable.add(stream);
     // Bytes that only wait for their reader change nothing else.
     if (!fin && !side.complete && !side.stopped) return;
     this.#release(side);
@@ -101,7 +81,7 @@ export class ConnectionFrames implements FrameSink {
     if (!stream || !side) return;
     this.#count(side.onReset(code, finalSize));
     this.#release(side);
-    this.#readable.add(stream);
+    this.#parts.events.readable.add(stream);
     this.#settle(stream);
   }
 
@@ -110,7 +90,7 @@ export class ConnectionFrames implements FrameSink {
     const stream = this.#parts.streams.forSending(id);
     if (!stream) return;
     stream.sending?.reset(code);
-    this.#writer.writable.add(stream);
+    this.#parts.events.writable.add(stream);
     this.#writer.noteStream(stream);
   }
 
@@ -125,7 +105,7 @@ export class ConnectionFrames implements FrameSink {
   }
 
   onMaxStreams(unidirectional: boolean, limit: number): void {
-    if (this.#parts.streams.raiseLimit(unidirectional, limit)) this.#events.push({ type: "streamsAvailable" });
+    if (this.#parts.streams.raiseLimit(unidirectional, limit)) this.#parts.events.push({ type: "streamsAvailable" });
   }
 
   /** RFC 9000 §4.1: if the peer's limit is an old one, the new one was lost, or went to where the peer was before. */
@@ -148,11 +128,11 @@ export class ConnectionFrames implements FrameSink {
 
   onCrypto(offset: number, data: Uint8Array): void {
     const bytes = this.#parts.crypto.receive(offset, data);
-    if (bytes) this.#hooks.onCrypto(bytes);
+    if (bytes) this.#options.rekey.onCrypto(bytes);
   }
 
   onRekeyRequest(epoch: number): void {
-    this.#hooks.onRekeyRequest(epoch);
+    this.#options.rekey.onRekeyRequest(epoch);
   }
 
   onImmediateAck(): void {
@@ -184,15 +164,15 @@ export class ConnectionFrames implements FrameSink {
   }
 
   onClose(frame: CloseFrame): void {
-    this.#hooks.onClose(frame, this.#now);
+    this.#parts.closing.onPeerClose(frame, this.#now, this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs));
   }
 
   onDatagram(data: Uint8Array): void {
-    if (data.length > this.#hooks.maxDatagramFrame)
+    if (data.length > this.#options.local.maxDatagram)
       throw new TransportError(TRANSPORT_ERROR.PROTOCOL_VIOLATION, "The peer sent a larger datagram than it may.");
     const first = this.#parts.datagramsIn.size === 0;
     this.#parts.datagramsIn.push(data.slice());
-    if (first) this.#events.push({ type: "datagram" });
+    if (first) this.#parts.events.push({ type: "datagram" });
   }
 
   #count(fresh: number): void {

@@ -1,7 +1,9 @@
 import type { Address, RandomSource } from "#kernel/ports.js";
 import { Acknowledgements } from "./acknowledgements.js";
 import { Blocked } from "./blocked.js";
+import { Closing } from "./closing.js";
 import type { CongestionController } from "./congestion.js";
+import { EventQueue } from "./connectionEvents.js";
 import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
 import { CryptoStream } from "./cryptoStream.js";
 import { DatagramQueue } from "./datagramQueue.js";
@@ -40,9 +42,11 @@ export interface ConnectionParts {
   readonly datagramsOut: DatagramQueue;
   readonly datagramsIn: DatagramQueue;
   readonly memory: ConnectionMemory;
+  readonly events: EventQueue;
   readonly crypto: CryptoStream;
   readonly path: PathValidation;
   readonly cids: SpareCids;
+  readonly closing: Closing;
   /** Small things to say in the next packet. */
   readonly due: {
     ping: boolean;
@@ -111,9 +115,11 @@ export function createParts(input: {
     datagramsOut: new DatagramQueue(memory.sending),
     datagramsIn: new DatagramQueue(memory.receiving),
     memory,
+    events: new EventQueue(),
     crypto: new CryptoStream(),
     path: new PathValidation(input.path, input.random),
     cids: input.cids,
+    closing: new Closing(),
     due: {
       ping: false,
       maxData: false,

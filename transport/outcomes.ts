@@ -55,7 +55,7 @@ export class Outcomes {
     if (mtu.onLost(lost, now)) this.#onPacketSize(now);
   }
 
-  readonly onPathMoved = (sameHost: boolean, now: Instant): void => {
+  onPathMoved(sameHost: boolean, now: Instant): void {
     const parts = this.#parts;
     this.#counters.pathChanges++;
     parts.cids.onMoved();
@@ -68,7 +68,7 @@ export class Outcomes {
     parts.congestion = fresh;
     parts.recovery.startPath(fresh);
     this.#options.log?.packetSize(BASE_DATAGRAM, now);
-  };
+  }
 
   #onPacketSize(now: Instant): void {
     const { mtu, congestion, pacer } = this.#parts;

@@ -6,7 +6,6 @@ import { FRAME } from "./frames.js";
 import { DATA_OVERHEAD } from "./packet.js";
 import type { SentFrame, SentPacket } from "./sentPacket.js";
 import { type Stream, WRITE_LOW_WATER } from "./stream.js";
-import { takeAll } from "./takeAll.js";
 import { numbersLength, streamHeaderRoom, writeAck, writeNumbers, writeStreamHeader } from "./writeFrames.js";
 
 /** A few bytes at the end of a packet cost the peer more than they bring; a packet of their own will carry them. */
@@ -18,16 +17,10 @@ type StreamFrame = Extract<SentFrame, { kind: "stream" }>;
 /** Fills packets with frames: keys first, then control, datagrams, streams by priority. */
 export class PacketWriter {
   readonly #parts: ConnectionParts;
-  /** Streams whose writer may go on, or has nothing left to wait for. */
-  readonly writable: Set<Stream> = new Set();
   bytesResent = 0;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
-  }
-
-  takeWritable(): readonly Stream[] {
-    return takeAll(this.writable);
   }
 
   /** True when an ack-eliciting packet would have something to say. `restricted`: only keys may be spoken of. */
@@ -195,7 +188,7 @@ export class PacketWriter {
       sendCredit.use(fresh);
       this.bytesResent += run.length - fresh;
       if (stream.unsent === 0 || (waiting >= WRITE_LOW_WATER && stream.unsent < WRITE_LOW_WATER))
-        this.writable.add(stream);
+        this.#parts.events.writable.add(stream);
       frames.push({ kind: "stream", id: stream.id, offset: run.offset, length: run.length, fin: run.fin });
       sendQueue.onSent(stream, run.length);
       this.noteStream(stream);
@@ -222,7 +215,7 @@ export class PacketWriter {
     const stream = this.#parts.streams.get(run.id);
     if (!stream) return;
     stream.sending?.onAcked(run);
-    if (stream.sending?.settled) this.writable.add(stream);
+    if (stream.sending?.settled) this.#parts.events.writable.add(stream);
     this.#parts.streams.forgetIfSettled(stream);
   }
 

@@ -250,7 +250,7 @@ export const peerTwins: readonly TransportTwin[] = [
     id: "datagram-size",
     without: "the largest datagram",
     story: ["hostilePeer", "tooLargeDatagram"],
-    edits: [connectionFrames("data.length > this.#hooks.maxDatagramFrame", "false")],
+    edits: [connectionFrames("data.length > this.#options.local.maxDatagram", "false")],
   },
   {
     id: "datagram-bytes",
@@ -367,6 +367,6 @@ export const keyTwins: readonly TransportTwin[] = [
     id: "one-id-for-ever",
     without: "another connection ID after many forgeries",
     story: ["stolenKeys", "forgeToOneId"],
-    edits: [edit("connection")("this.#parts.cids.renew();", "")],
+    edits: [edit("packetReceiver")("this.#parts.cids.renew();", "")],
   },
 ];
