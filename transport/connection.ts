@@ -44,10 +44,7 @@ export class Connection {
     });
     this.#closing = this.#parts.closing;
     this.#writer = new PacketWriter(this.#parts);
-    const { protection, rekey, peer, random, pool, padTo, log } = options;
-    const onElicitingSent = (now: Instant): void => this.#timers.idle.onElicitingSent(now);
-    const tools = { protection, rekey, peer, random, pool, padTo, log, onElicitingSent };
-    this.#sender = new PacketSender(this.#parts, this.#writer, tools);
+    this.#sender = new PacketSender(options, this.#parts, this.#writer);
     this.#outcomes = new Outcomes(options, this.#parts, this.#writer, this.#sender, this.#counters, maxDatagram);
     this.#timers = new ConnectionTimers(options, this.#parts, this.#sender, this.#outcomes, this.#counters);
     this.#receiver = new PacketReceiver(options, this.#parts, this.#writer, this.#outcomes, this.#counters);
@@ -198,7 +195,7 @@ export class Connection {
    */
   resume(now: Instant, hiddenMs: number, askAt: Instant): void {
     if (!this.#closing.open || !this.#confirmed) return;
-    this.#timers.idle.onReceived(now);
+    this.#parts.idle.onReceived(now);
     this.#options.rekey.age(hiddenMs, now);
     this.#parts.path.verify(askAt);
     this.#options.log?.resumed(hiddenMs, now);
@@ -257,7 +254,7 @@ export class Connection {
   }
 
   #onAuthentic(packet: OpenedPacket, datagram: Uint8Array, from: Address, now: Instant): void {
-    this.#timers.idle.onReceived(now);
+    this.#parts.idle.onReceived(now);
     if (!this.#confirmed) {
       this.#confirmed = true;
       this.#counters.handshakeMs = now - this.#options.now;

@@ -1,4 +1,4 @@
-import type { Address, RandomSource } from "#kernel/ports.js";
+import type { Address, Instant, RandomSource } from "#kernel/ports.js";
 import { Acknowledgements } from "./acknowledgements.js";
 import { Blocked } from "./blocked.js";
 import { Closing } from "./closing.js";
@@ -9,6 +9,7 @@ import { CryptoStream } from "./cryptoStream.js";
 import { DatagramQueue } from "./datagramQueue.js";
 import { ReceiveWindow, SendCredit } from "./flowControl.js";
 import type { AckFrequency } from "./frames.js";
+import { IdleTimer, idleTimeout } from "./idle.js";
 import type { ConnectionMemory } from "./memory.js";
 import { BASE_DATAGRAM, PathMtu } from "./mtu.js";
 import { Pacer } from "./pacer.js";
@@ -47,6 +48,7 @@ export interface ConnectionParts {
   readonly path: PathValidation;
   readonly cids: SpareCids;
   readonly closing: Closing;
+  readonly idle: IdleTimer;
   /** Small things to say in the next packet. */
   readonly due: {
     ping: boolean;
@@ -79,6 +81,7 @@ export function createParts(input: {
   readonly maxDatagram: number;
   readonly congestion?: ControllerName;
   readonly initialRttMs?: number | undefined;
+  readonly now: Instant;
   /** Somebody wrote to, read from or ended a stream. */
   readonly onStreamChange: (stream: Stream) => void;
 }): ConnectionParts {
@@ -120,6 +123,7 @@ export function createParts(input: {
     path: new PathValidation(input.path, input.random),
     cids: input.cids,
     closing: new Closing(),
+    idle: new IdleTimer(idleTimeout(local.idleMs, peer.idleMs), input.now),
     due: {
       ping: false,
       maxData: false,

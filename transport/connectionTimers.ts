@@ -2,13 +2,11 @@ import type { Instant } from "#kernel/ports.js";
 import type { ConnectionOptions } from "./connectionOptions.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import type { Counters } from "./connectionStats.js";
-import { IdleTimer } from "./idle.js";
 import type { Outcomes } from "./outcomes.js";
 import type { PacketSender } from "./packetSender.js";
 
 /** What an open connection does with time: silence, probes, acknowledgements and keys that are due. */
 export class ConnectionTimers {
-  readonly idle: IdleTimer;
   readonly #options: ConnectionOptions;
   readonly #parts: ConnectionParts;
   readonly #sender: PacketSender;
@@ -27,19 +25,17 @@ export class ConnectionTimers {
     this.#sender = sender;
     this.#outcomes = outcomes;
     this.#counters = counters;
-    const timeouts = [options.local.idleMs, options.peer.idleMs].filter((timeout) => timeout > 0);
-    this.idle = new IdleTimer(timeouts.length > 0 ? Math.min(...timeouts) : 0, options.now);
   }
 
   /** Nothing was heard for too long. */
   silent(now: Instant): boolean {
-    return now >= this.idle.expiresAt(this.#parts.recovery.pto);
+    return now >= this.#parts.idle.expiresAt(this.#parts.recovery.pto);
   }
 
   /** `keepAlive`: silence is to be broken before it ends the connection. Throws TransportError. */
   tick(now: Instant, keepAlive: boolean): void {
-    const { recovery, due, blocked } = this.#parts;
-    if (keepAlive && now >= this.idle.keepAliveAt) due.ping = true;
+    const { recovery, due, blocked, idle } = this.#parts;
+    if (keepAlive && now >= idle.keepAliveAt) due.ping = true;
     if (blocked.tick(now)) due.blocked = true;
     const { ptoCount } = recovery;
     this.#outcomes.onLoss(recovery.onTimeout(now), now);
@@ -51,10 +47,10 @@ export class ConnectionTimers {
   }
 
   deadline(keepAlive: boolean): Instant | undefined {
-    const { recovery, acks, path, blocked, due } = this.#parts;
-    let earliest = this.idle.expiresAt(recovery.pto);
+    const { recovery, acks, path, blocked, due, idle } = this.#parts;
+    let earliest = idle.expiresAt(recovery.pto);
     // A PING that already waits for the pacer must not call for another tick.
-    if (keepAlive && !due.ping) earliest = Math.min(earliest, this.idle.keepAliveAt);
+    if (keepAlive && !due.ping) earliest = Math.min(earliest, idle.keepAliveAt);
     for (const at of [
       recovery.deadline,
       acks.dueAt,

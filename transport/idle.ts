@@ -1,5 +1,10 @@
 import type { Instant } from "#kernel/ports.js";
 
+/** The smaller of both ends' parameters, of which 0 means none. */
+export function idleTimeout(localMs: number, peerMs: number): number {
+  return localMs === 0 || peerMs === 0 ? Math.max(localMs, peerMs) : Math.min(localMs, peerMs);
+}
+
 /** When silence ends a connection, and when to break it: RFC 9000 §10.1. */
 export class IdleTimer {
   readonly #timeoutMs: number;
@@ -7,7 +12,7 @@ export class IdleTimer {
   #sentSinceReceived = false;
   #heardAt: Instant;
 
-  /** `timeoutMs`: the smaller of both ends' parameters; 0 means no timeout. */
+  /** `timeoutMs` 0: silence is for ever. */
   constructor(timeoutMs: number, now: Instant) {
     this.#timeoutMs = timeoutMs;
     this.#since = now;

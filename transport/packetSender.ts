@@ -1,15 +1,12 @@
-import { type Address, type Instant, type OutgoingDatagram, type RandomSource, sameAddress } from "#kernel/ports.js";
+import { type Address, type Instant, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { ByteWriter } from "#kernel/varint.js";
-import type { ConnectionLog } from "./connectionLog.js";
+import type { ConnectionOptions } from "./connectionOptions.js";
 import type { ConnectionParts } from "./connectionParts.js";
-import type { DatagramPool } from "./datagramPool.js";
 import { type AckFrequency, type CloseFrame, FRAME } from "./frames.js";
 import { BASE_DATAGRAM } from "./mtu.js";
-import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, type PacketProtection, TAG } from "./packet.js";
+import { DATA_HEADER, DATA_OVERHEAD, MIN_PACKET, TAG } from "./packet.js";
 import type { PacketWriter } from "./packetWriter.js";
 import { paddedEnd } from "./padding.js";
-import type { TransportParameters } from "./params.js";
-import type { Rekey } from "./rekey.js";
 import type { SentFrame } from "./sentPacket.js";
 import { writeClose } from "./writeFrames.js";
 
@@ -26,23 +23,11 @@ const PAUSE_MS = 1;
 /** RFC 9000 §13.2.4: now and then an ACK asks to be acknowledged itself, so that old ranges can be forgotten. */
 const ACK_ONLY_LIMIT = 19;
 
-export interface PacketSenderOptions {
-  readonly protection: PacketProtection;
-  readonly rekey: Rekey;
-  readonly peer: TransportParameters;
-  readonly random: RandomSource;
-  readonly pool: DatagramPool;
-  /** Sizes on the wire are multiples of it. */
-  readonly padTo?: number | undefined;
-  readonly log?: ConnectionLog | undefined;
-  readonly onElicitingSent: (now: Instant) => void;
-}
-
 /** Decides when a packet may leave (window, pacer, probes) and turns frames into sealed datagrams. */
 export class PacketSender {
   readonly #parts: ConnectionParts;
   readonly #writer: PacketWriter;
-  readonly #options: PacketSenderOptions;
+  readonly #options: ConnectionOptions;
   readonly sent: { bytesSent: number; packetsSent: number } = { bytesSent: 0, packetsSent: 0 };
   /** When the pacer lets the next packet go. */
   pacedUntil: Instant | undefined;
@@ -55,7 +40,7 @@ export class PacketSender {
   #idleSince: Instant | undefined;
   readonly #out = new ByteWriter(NO_BYTES);
 
-  constructor(parts: ConnectionParts, writer: PacketWriter, options: PacketSenderOptions) {
+  constructor(options: ConnectionOptions, parts: ConnectionParts, writer: PacketWriter) {
     this.#parts = parts;
     this.#writer = writer;
     this.#options = options;
@@ -214,7 +199,7 @@ export class PacketSender {
     const at = out.start - DATA_HEADER;
     const size = protection.seal(out.bytes, at, length, number);
     pool.use(size);
-    const { recovery, pacer } = this.#parts;
+    const { recovery, pacer, idle } = this.#parts;
     recovery.onNumberUsed(number);
     this.#options.rekey.onPacketSent(size, now);
     this.sent.packetsSent++;
@@ -223,7 +208,7 @@ export class PacketSender {
       if (this.#idleSince !== undefined && now - this.#idleSince > PAUSE_MS) recovery.onAppLimited();
       this.#idleSince = undefined;
       pacer.onSent(size);
-      this.#options.onElicitingSent(now);
+      idle.onElicitingSent(now);
       recovery.onSent({ number, sentAt: now, size, frames, probe });
     }
     return { bytes: out.bytes.subarray(at, at + size), to };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { IdleTimer } from "#transport/idle.js";
+import { IdleTimer, idleTimeout } from "#transport/idle.js";
 import type { Session } from "#transport/session.js";
 import { buildReset, endsWithToken, resetToken } from "#transport/statelessReset.js";
 import { GOOD_LINK, TERRIBLE_LINK } from "../simulation/network.js";
@@ -21,6 +21,11 @@ test("silence ends a connection after the idle timeout, not before", async () =>
   assert.deepEqual([code(client), code(server)], ["IDLE", "IDLE"]);
   assert.equal(world.network.counters.sent, sent, "an idle connection sends nothing, not even a goodbye");
   assert.equal((await client.closed).remote, true);
+});
+
+test("of two idle timeouts the smaller counts, and none is no timeout", () => {
+  assert.deepEqual([idleTimeout(3, 5), idleTimeout(5, 3), idleTimeout(0, 5), idleTimeout(5, 0)], [3, 3, 5, 5]);
+  assert.equal(idleTimeout(0, 0), 0);
 });
 
 test("the idle timer at its edges", () => {
