@@ -1,6 +1,5 @@
 import type { Crypto } from "#crypto/crypto.js";
 import { hkdf } from "#crypto/hkdf.js";
-import { AsyncQueue } from "#kernel/asyncQueue.js";
 import { concat, utf8 } from "#kernel/bytes.js";
 import { Emitter } from "#kernel/emitter.js";
 import { Gate } from "#kernel/gate.js";
@@ -9,15 +8,14 @@ import type { CloseInfo } from "./closing.js";
 import type { Connection } from "./connection.js";
 import type { ConnectionEvent } from "./connectionEvents.js";
 import type { ConnectionStats } from "./connectionStats.js";
-import { STREAM_CODE, TRANSPORT_ERROR } from "./errors.js";
+import { TRANSPORT_ERROR } from "./errors.js";
 import { SessionClosedError, StreamsExhaustedError } from "./sessionErrors.js";
-import { SessionStream, type WaitOptions } from "./sessionStream.js";
-import type { Stream } from "./stream.js";
+import type { SessionEvents } from "./sessionEvents.js";
+import type { SessionStream, WaitOptions } from "./sessionStream.js";
+import { SessionStreams } from "./sessionStreams.js";
 import { readableOfMessages } from "./webStreams.js";
 
 const FLUSH_MS = 2000;
-/** Streams of the peer that the application has not taken yet; further ones are refused. */
-const MAX_UNACCEPTED = 256;
 const RESOLVED = Promise.resolve();
 
 export interface SessionOptions {
@@ -42,20 +40,6 @@ export interface OpenStreamOptions {
   readonly wait?: boolean | undefined;
 }
 
-export interface SessionEvents {
-  /** The peer has opened a stream. Who listens gets all of them here, and none from `incomingStreams`. */
-  stream: readonly [SessionStream];
-  rekeyed: readonly [{ readonly epoch: number }];
-  path: readonly [Address];
-  /** The peer does not answer where it was; a fresh dial beside this session may find it. */
-  suspect: readonly [];
-  /** This device slept; the peer is being asked whether it is still there. `hiddenMs`: how much of that no clock has shown. */
-  resumed: readonly [{ readonly hiddenMs: number }];
-  /** The device at the other end has connected anew: this session is over, "closed" follows. */
-  replaced: readonly [];
-  closed: readonly [CloseInfo];
-}
-
 /** One confirmed channel to one bonded device: what applications hold. */
 export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   readonly peerId: string;
@@ -64,10 +48,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   readonly #options: SessionOptions;
   readonly #connection: Connection;
   readonly #exporter: Uint8Array;
-  readonly #streams = new Map<Stream, SessionStream>();
-  /** How to stop listening to the AbortSignals of streams that are over. */
-  #signals: Map<Stream, () => void> | undefined;
-  readonly #incoming = new AsyncQueue<SessionStream>();
+  readonly #streams: SessionStreams = new SessionStreams(this);
   readonly #changed = new Gate();
   #closeInfo: CloseInfo | undefined;
   #resolveClosed: (info: CloseInfo) => void = () => {};
@@ -112,9 +93,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
       const stream = this.#connection.openStream(unidirectional, wait);
       if (stream) {
         if (priority !== undefined) stream.priority = priority;
-        const wrapped = this.#wrap(stream);
-        if (signal) this.#resetOnAbort(stream, wrapped, signal);
-        return wrapped;
+        return this.#streams.opened(stream, signal);
       }
       if (!wait) throw new StreamsExhaustedError();
       await this.#leave(unidirectional, signal);
@@ -133,7 +112,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
 
   /** Streams that the peer opens, in order. Ends with the session. */
   incomingStreams(): AsyncIterable<SessionStream> {
-    return this.#incoming;
+    return this.#streams.incoming;
   }
 
   /**
@@ -228,14 +207,15 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   #onEvent(event: ConnectionEvent): void {
     switch (event.type) {
       case "stream":
-        this.#onIncoming(event.stream);
+        this.#streams.accept(event.stream);
+        this.#handOver();
         break;
       case "readable":
       case "writable":
-        this.#streams.get(event.stream)?.notify();
+        this.#streams.notify(event.stream);
         break;
       case "settled":
-        this.#unwrap(event.stream);
+        this.#streams.settle(event.stream);
         break;
       case "rekeyed":
         this.emit("rekeyed", { epoch: event.epoch });
@@ -259,32 +239,15 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
 
   #onClosed(info: CloseInfo): void {
     this.#closeInfo = info;
-    for (const stream of this.#streams.values()) {
-      stream.notify();
-      stream.settle();
-    }
-    for (const forget of this.#signals?.values() ?? []) forget();
-    this.#signals = undefined;
-    this.#incoming.end();
+    this.#streams.end();
     this.#resolveClosed(info);
     if (info.error?.transportCode === TRANSPORT_ERROR.REPLACED) this.emit("replaced");
     this.emit("closed", info);
   }
 
-  #onIncoming(stream: Stream): void {
-    if (this.#incoming.size < MAX_UNACCEPTED) {
-      this.#incoming.push(this.#wrap(stream));
-      this.#handOver();
-      return;
-    }
-    // Streams that are opened and reset at once cost the peer nothing; here they would wait for ever.
-    stream.reset(STREAM_CODE.REFUSED);
-    stream.stop(STREAM_CODE.REFUSED);
-  }
-
   #handOver(): void {
     while (this.has("stream")) {
-      const stream = this.#incoming.shift();
+      const stream = this.#streams.incoming.shift();
       if (!stream) return;
       this.emit("stream", stream);
     }
@@ -304,35 +267,13 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
     }
   }
 
-  #resetOnAbort(stream: Stream, wrapped: SessionStream, signal: AbortSignal): void {
-    const abort = (): void => wrapped.reset(STREAM_CODE.ABORTED);
-    signal.addEventListener("abort", abort, { once: true });
-    this.#signals ??= new Map();
-    this.#signals.set(stream, () => signal.removeEventListener("abort", abort));
-  }
-
-  #unwrap(stream: Stream): void {
-    this.#streams.get(stream)?.settle();
-    this.#streams.delete(stream);
-    this.#signals?.get(stream)?.();
-    this.#signals?.delete(stream);
-  }
-
-  #wrap(stream: Stream): SessionStream {
-    const wrapped = new SessionStream(stream, this);
-    this.#streams.set(stream, wrapped);
-    return wrapped;
-  }
-
   async #flush(): Promise<void> {
     let late = false;
     const cancel = this.#options.clock.schedule(FLUSH_MS, () => {
       late = true;
       this.#changed.open();
     });
-    const unsettled = (): boolean =>
-      [...this.#streams.keys()].some((stream) => stream.sending?.ended && !stream.sending.settled);
-    while (!late && !this.#closeInfo && unsettled()) await this.#changed.wait();
+    while (!late && !this.#closeInfo && this.#streams.undelivered) await this.#changed.wait();
     cancel();
   }
 

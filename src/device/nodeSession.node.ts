@@ -3,7 +3,8 @@ import type { Address } from "#kernel/ports.js";
 import type { CloseInfo } from "#transport/closing.js";
 import type { ConnectionStats } from "#transport/connectionStats.js";
 import { StreamDuplex } from "#transport/duplex.node.js";
-import type { OpenStreamOptions, Session, SessionEvents } from "#transport/session.js";
+import type { OpenStreamOptions, Session } from "#transport/session.js";
+import type { SessionEvents } from "#transport/sessionEvents.js";
 import type { SessionStream, WaitOptions } from "#transport/sessionStream.js";
 import type { PeerSession } from "./channel.js";
 
