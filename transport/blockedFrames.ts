@@ -6,10 +6,13 @@ import { writeNumbers } from "./writeFrames.js";
 
 const MAX_FRAME = 1 + 2 * varintLength(Number.MAX_SAFE_INTEGER);
 
-/** What holds us up when nothing more is sent now. `open`: window and pacer would let another packet go. */
-export function whatHoldsUp(parts: ConnectionParts, open: boolean): HeldUp | undefined {
-  const { sendQueue, sendCredit, streams, blocked } = parts;
-  if (!sendQueue.empty && sendQueue.next(sendCredit.available) === undefined) return "connection";
+/** What holds us up when nothing more is sent now. `ready`: a stream could send; `open`: window and pacer would let another packet go. */
+export function whatHoldsUp(
+  { sendQueue, streams, blocked }: ConnectionParts,
+  ready: boolean,
+  open: boolean,
+): HeldUp | undefined {
+  if (!ready && !sendQueue.empty) return "connection";
   if (streams.blockedAt(false) !== undefined || streams.blockedAt(true) !== undefined) return "stream";
   if (!sendQueue.empty) return undefined;
   if (blocked.streams.size > 0) return "stream";

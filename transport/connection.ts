@@ -131,7 +131,10 @@ export class Connection {
         this.#parts.events.push({ type: "suspect" });
         this.#options.log?.path("suspect", this.path, now);
       }
-      if (!datagram) this.#parts.blocked.look(whatHoldsUp(this.#parts, this.#sender.open), this.#pto, now);
+      if (!datagram) {
+        const why = whatHoldsUp(this.#parts, this.#writer.ready !== undefined, this.#sender.open);
+        this.#parts.blocked.look(why, this.#pto, now);
+      }
       return datagram;
     }
     this.#parts.blocked.look(undefined, 0, now);

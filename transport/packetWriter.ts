@@ -25,10 +25,15 @@ export class PacketWriter {
 
   /** True when an ack-eliciting packet would have something to say. `restricted`: only keys may be spoken of. */
   hasWork(restricted: boolean): boolean {
-    const { crypto, due, datagramsOut, sendQueue } = this.#parts;
+    const { crypto, due, datagramsOut } = this.#parts;
     if (crypto.sending.unsent > 0 || crypto.sending.hasLost || due.ping || due.rekeyRequest !== undefined) return true;
     if (restricted) return false;
-    return sendQueue.next(this.#parts.sendCredit.available) !== undefined || datagramsOut.size > 0 || this.#controlDue;
+    return this.ready !== undefined || datagramsOut.size > 0 || this.#controlDue;
+  }
+
+  /** The stream that may send now, by its own credit and the connection's. */
+  get ready(): Stream | undefined {
+    return this.#parts.sendQueue.next(this.#parts.sendCredit.available);
   }
 
   get #controlDue(): boolean {
@@ -177,7 +182,7 @@ export class PacketWriter {
   #streams(out: ByteWriter, frames: SentFrame[]): void {
     const { sendQueue, sendCredit } = this.#parts;
     while (out.remaining >= MIN_STREAM_ROOM) {
-      const stream = sendQueue.next(sendCredit.available);
+      const stream = this.ready;
       if (!stream?.sending) return;
       const header = streamHeaderRoom(stream.id, out.remaining);
       const run = stream.sending.next(out.remaining - header, sendCredit.available);

@@ -220,7 +220,7 @@ export const peerTwins: readonly TransportTwin[] = [
     id: "unaccepted-streams",
     without: "the limit of streams that nobody has taken",
     story: ["hostilePeer", "openAndReset"],
-    edits: [edit("session")("this.#incoming.size < MAX_UNACCEPTED", "true")],
+    edits: [edit("sessionStreams")("this.incoming.size < MAX_UNACCEPTED", "true")],
   },
   {
     id: "endless-pieces",
