@@ -1,51 +1,25 @@
 import type { Bond } from "#bonds/bond.js";
-import type { BondStore } from "#bonds/store.js";
-import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import { equalConstantTime } from "#kernel/bytes.js";
+import type { KeyPair } from "#crypto/crypto.js";
 import { Emitter } from "#kernel/emitter.js";
 import { HandfastError } from "#kernel/errors.js";
-import type { Address, Clock, DatagramSocket, RandomSource } from "#kernel/ports.js";
+import type { Address } from "#kernel/ports.js";
 import { Pump } from "#kernel/pump.js";
 import type { HostChange } from "#pairing/responderEvents.js";
-import type { KnownPeer } from "#transport/acceptor.js";
 import type { Connection } from "#transport/connection.js";
 import { Endpoint } from "#transport/endpoint.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
-import type { EndpointDrops, EndpointEvent, EndpointOptions } from "#transport/endpointTypes.js";
-import type { RekeyLimits } from "#transport/rekeyLimits.js";
+import type { EndpointDrops, EndpointEvent } from "#transport/endpointTypes.js";
 import { Session } from "#transport/session.js";
 import { SessionClosedError } from "#transport/sessionErrors.js";
-import { bondsWith, deviceIdOf, forgetDevice, isStale } from "./bondBook.js";
+import { bondsWith, deviceIdOf, forgetDevice } from "./bondBook.js";
 import { BondCopiedError } from "./bondErrors.js";
+import type { DevicePorts } from "./devicePorts.js";
 import type { DeviceStats, Drops } from "./deviceStats.js";
-import type { Discovery } from "./discoveryPort.js";
+import { knownPeer } from "./knownPeer.js";
+import { givenUp, isWanted, type PendingDial, PendingDials } from "./pendingDials.js";
 import { bondGone, proveBond } from "./prove.js";
-import { chooseSecret, secretsOf } from "./ratchet.js";
+import { secretsOf } from "./ratchet.js";
 import { SharedPort } from "./sharedPort.js";
-
-/** Everything a device is made of. */
-export interface DevicePorts {
-  readonly clock: Clock;
-  readonly random: RandomSource;
-  readonly crypto: Crypto;
-  readonly socket: DatagramSocket;
-  readonly store: BondStore;
-  readonly discovery: Discovery;
-  /** UDP payload bytes of a full packet to this address. */
-  readonly maxDatagram?: (to: Address) => number;
-  readonly rekeyLimits?: RekeyLimits;
-  /** Bytes that all sessions together may hold. */
-  readonly memoryLimit?: number | undefined;
-  /** Rounds the size of every data packet up to a multiple of so many bytes. */
-  readonly padTo?: number | undefined;
-  /** How late timers are, where somebody wants to know. */
-  readonly loopLag?: { p99Ms(): number; stop(): void } | undefined;
-  /** For looking inside: transport/PROTOCOL.md §13. */
-  readonly log?: EndpointOptions["log"];
-  readonly keyLog?: EndpointOptions["keyLog"];
-  /** Tells `listener`, and then calls `after`, when this machine has slept or is on another network. Returns how to stop. */
-  readonly watchHost?: (listener: Pick<Endpoint, "networkChanged" | "resume">, after: () => void) => () => void;
-}
 
 /** A session and the bonded device at its other end. */
 export interface PeerSession {
@@ -64,14 +38,7 @@ interface ChannelEvents {
   error: readonly [HandfastError];
 }
 
-interface Dialling {
-  readonly device: string;
-  readonly peerName: string;
-  readonly resolve: (session: PeerSession) => void;
-  readonly reject: (error: Error) => void;
-  cancelled: boolean;
-}
-
+type Dialling = PendingDial<PeerSession>;
 type Connected = Extract<EndpointEvent, { type: "connected" }>;
 type Copied = Extract<EndpointEvent, { type: "copied" }>;
 
@@ -83,7 +50,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   readonly #endpoint: Endpoint;
   readonly #pump: Pump;
   readonly #sessions = new Map<Connection, Session>();
-  readonly #dialling = new Map<number, Dialling>();
+  readonly #dialling: PendingDials<PeerSession>;
   readonly #stopWatching: (() => void) | undefined;
 
   constructor(ports: DevicePorts, accept: boolean) {
@@ -98,12 +65,13 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
       resetKey: identity.resetKey.reveal(),
       memoryLimit: ports.memoryLimit,
       padTo: ports.padTo,
-      lookup: (staticPublic) => this.#lookup(staticPublic),
+      lookup: (staticPublic) => knownPeer(store, crypto, staticPublic, clock.wall()),
       ...(ports.maxDatagram && { maxDatagram: ports.maxDatagram }),
       ...(ports.rekeyLimits && { rekeyLimits: ports.rekeyLimits }),
       ...(ports.log && { log: ports.log }),
       ...(ports.keyLog && { keyLog: ports.keyLog }),
     });
+    this.#dialling = new PendingDials((handle) => this.#endpoint.cancel(handle));
     this.#pump = new Pump(this.#endpoint, socket, clock, () => this.#progress());
     this.port.attach("transport", this.#pump);
     this.#stopWatching = this.#watchHost();
@@ -147,19 +115,9 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const secrets = { peerStatic: bond.peerStatic, psk, older, hints, lineages, hold: true };
     const options = { to, id: device, ...secrets, ...(timeoutMs !== undefined && { timeoutMs }) };
     const handle = this.#endpoint.connect(options, clock.now());
-    let cancel = (): void => {};
-    const session = new Promise<PeerSession>((resolve, reject) => {
-      const dialling: Dialling = { device, peerName: bond.name, resolve, reject, cancelled: false };
-      this.#dialling.set(handle, dialling);
-      cancel = () => {
-        this.#endpoint.cancel(handle);
-        this.#dialling.delete(handle);
-        dialling.cancelled = true;
-        reject(givenUp());
-      };
-    });
+    const pending = this.#dialling.add(handle, device, bond.name);
     this.#pump.turn();
-    return { session, cancel };
+    return pending;
   }
 
   /** Ends every session of the device at once and forgets it. False when there is no such bond. */
@@ -174,9 +132,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   async close(): Promise<void> {
     this.#stopWatching?.();
     this.#ports.loopLag?.stop();
-    for (const dialling of this.#dialling.values())
-      dialling.reject(new HandfastError("CLOSED", "This device was shut down."));
-    this.#dialling.clear();
+    this.#dialling.rejectAll(new HandfastError("CLOSED", "This device was shut down."));
     for (const session of this.#sessions.values()) void session.close();
     // The goodbye leaves in the next turn; whether it arrives is not worth waiting for.
     await Promise.resolve();
@@ -215,21 +171,6 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     return deviceIdOf(this.#ports.crypto, bond.peerStatic);
   }
 
-  #lookup(staticPublic: Uint8Array): KnownPeer | "forgotten" | undefined {
-    const { store, crypto } = this.#ports;
-    const wallNow = this.#ports.clock.wall();
-    const [bond, ...others] = bondsWith(store, staticPublic).filter((each) => !isStale(each, wallNow));
-    if (bond)
-      return {
-        id: deviceIdOf(crypto, staticPublic),
-        psk: bond.secret.reveal(),
-        choose: (hints) => chooseSecret(crypto, [bond, ...others], hints),
-      };
-    return store.tombstones().some(({ peerStatic }) => equalConstantTime(peerStatic, staticPublic))
-      ? "forgotten"
-      : undefined;
-  }
-
   #progress(): void {
     for (let event = this.#endpoint.nextEvent(); event; event = this.#endpoint.nextEvent()) this.#onEvent(event);
     // Only those that something happened to: ten thousand silent ones cost a turn nothing.
@@ -241,8 +182,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   }
 
   #onEvent(event: EndpointEvent): void {
-    const dialling = event.dial === undefined ? undefined : this.#dialling.get(event.dial);
-    if (event.dial !== undefined) this.#dialling.delete(event.dial);
+    const dialling = event.dial === undefined ? undefined : this.#dialling.take(event.dial);
     if (event.type === "failed") dialling?.reject(event.error);
     else if (event.dial !== undefined && !dialling) this.#giveUp(event);
     else if (event.type === "copied") this.#onCopied(event, dialling);
@@ -267,17 +207,17 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const { connection, exporter, peerId, peerStatic, psk } = event;
     const session = new Session({ connection, clock, crypto, exporter, peerId, turn: () => this.#pump.soon() });
     this.#sessions.set(connection, session);
-    const dials = dialling ? [dialling, ...this.#takeDials(peerId)] : [];
+    const dials = dialling ? [dialling, ...this.#dialling.takeAll(peerId)] : [];
     try {
       const handshake = { session, peerStatic, psk, exporter, dialled: dialling !== undefined };
       const proved = await proveBond(this.#ports, handshake, () => {
-        if (dialling && !dials.some(wanted)) throw givenUp();
+        if (dialling && !dials.some(isWanted)) throw givenUp();
         connection.release();
         this.#pump.turn();
       });
       const found = { session, device: peerId, ...proved };
       if (!dialling) this.emit("session", found);
-      else if (!dials.some(wanted)) void session.close();
+      else if (!dials.some(isWanted)) void session.close();
       for (const dial of dials) dial.resolve(found);
     } catch (error) {
       connection.discardHeld();
@@ -289,22 +229,4 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
       if (!dialling && news) this.emit("error", shown);
     }
   }
-
-  /** One handshake with a device at a time (PROTOCOL.md §3): whoever else dials it gets the same session. */
-  #takeDials(device: string): Dialling[] {
-    const taken = [...this.#dialling].filter(([, dialling]) => dialling.device === device);
-    for (const [handle] of taken) {
-      this.#endpoint.cancel(handle);
-      this.#dialling.delete(handle);
-    }
-    return taken.map(([, dialling]) => dialling);
-  }
-}
-
-function wanted({ cancelled }: Dialling): boolean {
-  return !cancelled;
-}
-
-function givenUp(): HandfastError {
-  return new HandfastError("CANCELLED", "Connecting was given up.");
 }

@@ -4,7 +4,7 @@ import type { PairedPeer, PairingIdentity } from "#pairing/exchange.js";
 import { type InitiatorEvent, type InitiatorMethod, PairingInitiator } from "#pairing/initiator.js";
 import { parseLink } from "#pairing/link.js";
 import { bondFrom } from "./bondBook.js";
-import type { DevicePorts } from "./channel.js";
+import type { DevicePorts } from "./devicePorts.js";
 import { type PairingPeer, type PairingRequest, resembling } from "./pairingEvents.js";
 import type { SharedPort } from "./sharedPort.js";
 

@@ -10,7 +10,8 @@ import type { HostChange } from "#pairing/responderEvents.js";
 import type { Question as PairingQuestion } from "#pairing/responderStates.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
-import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
+import { DeviceChannel, type PeerSession } from "./channel.js";
+import type { DevicePorts } from "./devicePorts.js";
 import type { DeviceStats, Drops } from "./deviceStats.js";
 import type { Advertisement } from "./discoveryPort.js";
 import {
