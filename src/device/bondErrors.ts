@@ -25,3 +25,8 @@ export class IdentityChangedError extends HandfastError {
     this.device = device;
   }
 }
+
+/** What went wrong with a store, as the application hears it. */
+export function storageError(error: unknown): HandfastError {
+  return error instanceof HandfastError ? error : new HandfastError("STORAGE_FAILED", String(error));
+}

@@ -12,7 +12,7 @@ import type { EndpointDrops, EndpointEvent } from "#transport/endpointTypes.js";
 import { Session } from "#transport/session.js";
 import { SessionClosedError } from "#transport/sessionErrors.js";
 import { bondsWith, deviceIdOf, forgetDevice } from "./bondBook.js";
-import { BondCopiedError } from "./bondErrors.js";
+import { BondCopiedError, storageError } from "./bondErrors.js";
 import type { DevicePorts } from "./devicePorts.js";
 import type { DeviceStats, Drops } from "./deviceStats.js";
 import { knownPeer } from "./knownPeer.js";
@@ -222,7 +222,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     } catch (error) {
       connection.discardHeld();
       void session.close();
-      const shown = error instanceof HandfastError ? error : new HandfastError("STORAGE_FAILED", String(error));
+      const shown = storageError(error);
       for (const dial of dials) dial.reject(shown);
       // The person has just forgotten it, or the connection simply broke: no news.
       const news = shown.code !== "BOND_GONE" && !(shown instanceof SessionClosedError);

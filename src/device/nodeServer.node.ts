@@ -6,7 +6,8 @@ import type { DeviceStats } from "./deviceStats.js";
 import { NodeSession, type Peer } from "./nodeSession.node.js";
 import { type OpenOptions, createServer as open } from "./open.node.js";
 import type { PairingRequest } from "./pairingEvents.js";
-import type { OpenPairing, Server, ServerEvents } from "./server.js";
+import type { OpenPairing } from "./pairingHost.js";
+import type { Server, ServerEvents } from "./server.js";
 
 export interface NodeServerEvents {
   /** Somebody wants to pair, and both screens show digits. Answer once, by `confirm` or `reject`. */

@@ -1,5 +1,7 @@
 import type { Bond } from "#bonds/bond.js";
+import type { HandfastError } from "#kernel/errors.js";
 import { looksLike } from "#pairing/deviceName.js";
+import type { PairingError } from "#pairing/reasons.js";
 
 /** Who wants to pair, as it says itself. Nothing of it is proved before both people said yes. */
 export interface PairingPeer {
@@ -36,4 +38,27 @@ export type PairingWindowMethod = "compare" | "code" | "link" | "secret";
 export function resembling(name: string, bonds: readonly Bond[]): { readonly resembles?: string } {
   const other = bonds.find((bond) => looksLike(bond.name, name));
   return other ? { resembles: other.name } : {};
+}
+
+/** What a device tells that strangers may try to pair with. */
+export interface PairingEvents {
+  /** Somebody wants to pair; digits are on both screens. */
+  pairing: readonly [PairingRequest];
+  /** Somebody knew the letters or the link; the person here has the last word. */
+  pairingApproval: readonly [ApprovalRequest];
+  /** Show these five letters, to be typed on the client. They replace those before, and end with the window. */
+  pairingCode: readonly [{ readonly letters: string }];
+  /** Show this link, as text or as a QR code, where only the right person sees it. It replaces the one before, and ends with the window. */
+  pairingLink: readonly [{ readonly link: string }];
+  pairingFailed: readonly [{ readonly id: string; readonly peerName: string; readonly error: PairingError }];
+  pairingWindow: readonly [
+    {
+      readonly open: boolean;
+      readonly seconds: number;
+      readonly reason: string;
+      /** Of a window that opens. */
+      readonly method?: PairingWindowMethod;
+    },
+  ];
+  error: readonly [HandfastError];
 }

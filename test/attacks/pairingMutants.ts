@@ -347,7 +347,7 @@ export const twins: readonly PairingTwin[] = [
     story: ["comingBack", "breakRepairing"],
     edits: [
       {
-        file: "src/device/server.js",
+        file: "src/device/pairingHost.js",
         find: "await store.put(bondFrom(peer, clock.wall()));",
         replace:
           "for (const { id } of store.bonds()) await store.drop(id); await store.put(bondFrom(peer, clock.wall()));",
