@@ -19,3 +19,13 @@ export class WireError extends HandfastError {
     super("MALFORMED", message);
   }
 }
+
+/** What `read` makes of a peer's bytes; undefined when it throws WireError. */
+export function unlessMalformed<Value>(read: () => Value): Value | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
+  }
+}

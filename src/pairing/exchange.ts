@@ -2,6 +2,7 @@ import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { hkdf, hkdfExpand, hkdfExtract } from "#crypto/hkdf.js";
 import { concat, equalConstantTime, fromHex, utf8 } from "#kernel/bytes.js";
 import { type CborValue, decodeCbor, encodeCbor } from "#kernel/cbor.js";
+import { unlessMalformed } from "#kernel/errors.js";
 import type { Address, RandomSource } from "#kernel/ports.js";
 import { f5, f6 } from "./toolbox.js";
 
@@ -128,7 +129,7 @@ export function openIdentity(
   sealed: Uint8Array,
 ): Identification | undefined {
   const plaintext = crypto.aead(identityKey(crypto, keys, direction)).open(NONCE, keys.transcriptHash, sealed);
-  const map = plaintext && decodeCbor(plaintext);
+  const map = plaintext && unlessMalformed(() => decodeCbor(plaintext));
   if (!(map instanceof Map) || map.size !== 2) return undefined;
   const [staticPublic, irk] = [map.get(0), map.get(1)];
   if (!(staticPublic instanceof Uint8Array) || staticPublic.length !== 32) return undefined;

@@ -1,5 +1,5 @@
 import { type CborValue, decodeCbor, encodeCbor } from "#kernel/cbor.js";
-import { WireError } from "#kernel/errors.js";
+import { unlessMalformed } from "#kernel/errors.js";
 import type { RandomSource } from "#kernel/ports.js";
 import { isDeviceName, isPlainText } from "./deviceName.js";
 import type { PairingIdentity } from "./exchange.js";
@@ -72,12 +72,7 @@ export function ownFeatures(
 
 /** As decodeFeatures, for bytes of a peer: undefined also for what is not our CBOR. */
 export function featuresOf(bytes: Uint8Array, withChoice: boolean): Features | undefined {
-  try {
-    return decodeFeatures(bytes, withChoice);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
-  }
+  return unlessMalformed(() => decodeFeatures(bytes, withChoice));
 }
 
 /** Exactly the known keys with sane values, or undefined. Throws WireError for what is not our CBOR. */

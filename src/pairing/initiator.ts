@@ -1,7 +1,7 @@
 import type { Crypto } from "#crypto/crypto.js";
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import { encodeCbor } from "#kernel/cbor.js";
-import { WireError } from "#kernel/errors.js";
+import { unlessMalformed } from "#kernel/errors.js";
 import {
   type Address,
   type Instant,
@@ -177,13 +177,8 @@ export class PairingInitiator implements Machine {
   #parse(datagram: Uint8Array, from: Address): Message | undefined {
     const greeted = this.#state.name === "hello" && this.#candidates.some((address) => sameAddress(from, address));
     if (!greeted && !sameAddress(from, this.#context.to)) return undefined;
-    try {
-      const message = decodeMessage(datagram);
-      return message && equalConstantTime(message.pid, this.#context.pid) ? message : undefined;
-    } catch (error) {
-      if (error instanceof WireError) return undefined;
-      throw error;
-    }
+    const message = unlessMalformed(() => decodeMessage(datagram));
+    return message && equalConstantTime(message.pid, this.#context.pid) ? message : undefined;
   }
 
   /** True when the message was an answer to what we are waiting for. */

@@ -1,15 +1,14 @@
 import { equalConstantTime } from "#kernel/bytes.js";
-import { WireError } from "#kernel/errors.js";
 import type { Instant } from "#kernel/ports.js";
+import { conversation } from "./conversation.js";
 import {
   bondIdOf,
   bondSecret,
+  type Conversation,
   deriveKeys,
-  type Identification,
   isAcceptableKey,
   isUsableStatic,
   openIdentity,
-  type PairingKeys,
   sealIdentity,
 } from "./exchange.js";
 import { featuresOf, PAIRING_VERSION } from "./features.js";
@@ -24,8 +23,8 @@ import {
   startPadding,
   TYPE,
 } from "./messages.js";
-import { ioCapOf, MODEL, traitsOf } from "./models.js";
-import { hintOf, holders, transcriptPrefix } from "./outOfBand.js";
+import { MODEL, traitsOf } from "./models.js";
+import { hintOf } from "./outOfBand.js";
 import { REASON } from "./reasons.js";
 import { MAX_DELAY_S } from "./window.js";
 
@@ -76,30 +75,18 @@ export function checkOffer(
 export function checking(
   context: InitiatorContext,
   offered: Offered,
-  values: {
-    readonly na: Uint8Array;
-    readonly nb: Uint8Array;
-    readonly ra: Uint8Array;
-    readonly rb: Uint8Array;
-  },
+  values: Pick<Conversation, "na" | "nb" | "ra" | "rb">,
   userUntil: Instant,
 ): InitiatorOutcome {
-  const { crypto, pid, model, outOfBand } = context;
-  const { keyPair, publicB, parsedB, featuresA, featuresB, transcript } = offered;
+  const { crypto, model } = context;
+  const { keyPair, publicB, parsedB } = offered;
   const dhKey = crypto.p256SharedSecret(keyPair, publicB);
   if (!dhKey) return { refuse: REASON.KEY_REJECTED };
-  const { ioInitiator, ioResponder, checkSeq } = traitsOf(model);
-  const held = outOfBand ? holders(outOfBand) : { initiator: false, responder: false };
-  const keys = deriveKeys(crypto, dhKey, {
-    ...{ pid, featuresA, featuresB, transcript, ...values },
-    ioCapA: ioCapOf(ioInitiator, held.initiator),
-    ioCapB: ioCapOf(ioResponder, held.responder),
-    prefix: outOfBand ? transcriptPrefix(crypto, outOfBand) : new Uint8Array(0),
-  });
+  const keys = deriveKeys(crypto, dhKey, conversation(context, offered, values));
   dhKey.fill(0);
   return {
     to: { name: "check", keys, parsedB, userUntil },
-    request: request(context, { type: TYPE.CHECK, seq: checkSeq, check: keys.checkA.slice() }),
+    request: request(context, { type: TYPE.CHECK, seq: traitsOf(model).checkSeq, check: keys.checkA.slice() }),
     event: { type: "waitingForPeer" },
   };
 }
@@ -124,7 +111,7 @@ export function onIdentified(
   { sealed }: MessageOf<"IDENTIFIED">,
 ): InitiatorOutcome {
   const { crypto, identity, to } = context;
-  const peer = opened(context, keys, sealed);
+  const peer = openIdentity(crypto, keys, "hf1 ri", sealed);
   if (!peer || !isUsableStatic(crypto, peer.staticPublic, identity.staticPublic))
     return { refuse: REASON.DHKEY_CHECK_FAILED };
   const psk = bondSecret(crypto, keys, identity.staticPublic, peer.staticPublic);
@@ -146,13 +133,4 @@ export function onDelayed(
 ): InitiatorOutcome {
   // Nothing proves a WAIT: no person shall read of hours.
   return { wait: true, delayed: Math.min(secondsLeft, MAX_DELAY_S) };
-}
-
-function opened({ crypto }: InitiatorContext, keys: PairingKeys, sealed: Uint8Array): Identification | undefined {
-  try {
-    return openIdentity(crypto, keys, "hf1 ri", sealed);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
-  }
 }

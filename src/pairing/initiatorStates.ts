@@ -1,9 +1,8 @@
-import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import type { Address, Instant, RandomSource } from "#kernel/ports.js";
-import type { PairedPeer, PairingIdentity, PairingKeys } from "./exchange.js";
+import type { KeyPair } from "#crypto/crypto.js";
+import type { Address, Instant } from "#kernel/ports.js";
+import type { AttemptContext } from "./conversation.js";
+import type { PairedPeer, PairingKeys } from "./exchange.js";
 import type { Features } from "./features.js";
-import type { Model } from "./models.js";
-import type { OutOfBand } from "./outOfBand.js";
 import type { PairingError } from "./reasons.js";
 
 export type InitiatorEvent =
@@ -25,16 +24,8 @@ export type InitiatorEvent =
   | { readonly type: "done"; readonly peer: PairedPeer }
   | { readonly type: "failed"; readonly error: PairingError };
 
-/** What does not change during one attempt. */
-export interface InitiatorContext {
-  readonly crypto: Crypto;
-  readonly random: RandomSource;
-  readonly identity: PairingIdentity;
+export interface InitiatorContext extends AttemptContext {
   readonly to: Address;
-  readonly pid: Uint8Array;
-  readonly id: string;
-  readonly model: Model;
-  readonly outOfBand: OutOfBand | undefined;
 }
 
 /** What both have said up to the OFFER. */

@@ -1,6 +1,6 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
 import { type CborValue, decodeCbor, encodeCbor } from "#kernel/cbor.js";
-import { HandfastError, WireError } from "#kernel/errors.js";
+import { HandfastError, unlessMalformed } from "#kernel/errors.js";
 import { ipToBytes, ipToText, isLinkLocal } from "#kernel/ipAddress.js";
 import type { Address, RandomSource } from "#kernel/ports.js";
 import { fromBase32, toBase32 } from "./base32.js";
@@ -73,13 +73,7 @@ export function parseLink(text: string): PairingLink {
 }
 
 function decodeLink(bytes: Uint8Array): PairingLink | undefined {
-  let array: CborValue;
-  try {
-    array = decodeCbor(bytes);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
-  }
+  const array = unlessMalformed(() => decodeCbor(bytes));
   if (!Array.isArray(array) || array.length !== 5) return undefined;
   const [version, hosts, port, commitment, rb] = array as readonly CborValue[];
   if (version !== VERSION || !Array.isArray(hosts) || hosts.length > MAX_ADDRESSES) return undefined;

@@ -1,5 +1,5 @@
 import { equalConstantTime, toHex } from "#kernel/bytes.js";
-import { WireError } from "#kernel/errors.js";
+import { unlessMalformed } from "#kernel/errors.js";
 import { type Address, type Instant, type Machine, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { requireOwnFeatures } from "./features.js";
 import { Invitation, type InvitationEvent } from "./invitation.js";
@@ -138,7 +138,7 @@ export class PairingResponder implements Machine {
   }
 
   receive(datagram: Uint8Array, from: Address, now: Instant): void {
-    const message = messageIn(datagram);
+    const message = unlessMalformed(() => decodeMessage(datagram));
     if (!message) {
       this.drops.malformed++;
       return;
@@ -322,14 +322,5 @@ export class PairingResponder implements Machine {
   #drop(reason: keyof ResponderDrops): undefined {
     this.drops[reason]++;
     return undefined;
-  }
-}
-
-function messageIn(datagram: Uint8Array): Message | undefined {
-  try {
-    return decodeMessage(datagram);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
   }
 }

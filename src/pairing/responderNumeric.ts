@@ -1,6 +1,7 @@
+import { conversation } from "./conversation.js";
 import { xOf } from "./exchange.js";
 import { type MessageOf, STEP, TYPE } from "./messages.js";
-import { answerOf, conversation, question } from "./responderShared.js";
+import { answerOf, question } from "./responderShared.js";
 import type {
   Offered,
   ResponderContext,

@@ -1,7 +1,8 @@
+import { conversation } from "./conversation.js";
 import { type MessageOf, TYPE } from "./messages.js";
 import { rOf } from "./outOfBand.js";
 import { REASON } from "./reasons.js";
-import { answerOf, conversation, proved, question, whenBothSaidYes } from "./responderShared.js";
+import { answerOf, proved, question, whenBothSaidYes } from "./responderShared.js";
 import type { ResponderContext, ResponderOutcome, ResponderStateOf } from "./responderStates.js";
 
 /** Takes no slot: nothing is shown, and 128 bits are not guessed. */

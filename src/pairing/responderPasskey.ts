@@ -1,10 +1,11 @@
 import { equalConstantTime } from "#kernel/bytes.js";
+import { conversation } from "./conversation.js";
 import { xOf } from "./exchange.js";
 import { type MessageOf, TYPE } from "./messages.js";
 import { PASSKEY_ROUNDS } from "./models.js";
 import { passkeyBit, passkeyBlock } from "./passkey.js";
 import { REASON } from "./reasons.js";
-import { answerOf, conversation, question } from "./responderShared.js";
+import { answerOf, question } from "./responderShared.js";
 import type {
   Offered,
   ResponderContext,

@@ -1,11 +1,9 @@
 import { equalConstantTime } from "#kernel/bytes.js";
-import { WireError } from "#kernel/errors.js";
 import {
   bondIdOf,
   bondSecret,
   type Conversation,
   deriveKeys,
-  type Identification,
   isUsableStatic,
   openIdentity,
   type PairingKeys,
@@ -13,8 +11,7 @@ import {
   wipe,
 } from "./exchange.js";
 import { type Body, encodeMessage, type Message, type MessageOf, TYPE } from "./messages.js";
-import { ioCapOf, traitsOf } from "./models.js";
-import { holders, transcriptPrefix } from "./outOfBand.js";
+import { traitsOf } from "./models.js";
 import { REASON } from "./reasons.js";
 import type {
   Offered,
@@ -32,22 +29,6 @@ export function answerOf({ pid }: ResponderContext, body: Body): Uint8Array {
 
 export function question({ id, from }: ResponderContext, { parsedA }: Pick<Offered, "parsedA">): Question {
   return { id, peerName: parsedA.name, peerPlatform: parsedA.platform, address: from };
-}
-
-/** All that the keys will be made of. */
-export function conversation(
-  { crypto, pid, model, outOfBand }: ResponderContext,
-  { featuresA, featuresB, transcript }: Offered,
-  values: Pick<Conversation, "na" | "nb" | "ra" | "rb">,
-): Conversation {
-  const { ioInitiator, ioResponder } = traitsOf(model);
-  const held = outOfBand ? holders(outOfBand) : { initiator: false, responder: false };
-  return {
-    ...{ pid, featuresA, featuresB, transcript, ...values },
-    ioCapA: ioCapOf(ioInitiator, held.initiator),
-    ioCapB: ioCapOf(ioResponder, held.responder),
-    prefix: outOfBand ? transcriptPrefix(crypto, outOfBand) : new Uint8Array(0),
-  };
 }
 
 /** The DHKey is computed here and nowhere else. A wrong Ea ends the attempt. */
@@ -98,7 +79,7 @@ export function onIdent(
   { sealed, seq }: MessageOf<"IDENT">,
 ): ResponderOutcome {
   const { crypto, identity, from, id } = context;
-  const opened = openedIdentity(context, keys, sealed);
+  const opened = openIdentity(crypto, keys, "hf1 ir", sealed);
   if (!opened || !isUsableStatic(crypto, opened.staticPublic, identity.staticPublic))
     return { refuse: REASON.DHKEY_CHECK_FAILED };
   const psk = bondSecret(crypto, keys, opened.staticPublic, identity.staticPublic);
@@ -111,17 +92,4 @@ export function onIdent(
     sealed: sealIdentity(crypto, keys, "hf1 ri", identity),
   });
   return { to: { name: "storing", peer, answer }, event: { type: "provisional", id, peer } };
-}
-
-function openedIdentity(
-  { crypto }: ResponderContext,
-  keys: PairingKeys,
-  sealed: Uint8Array,
-): Identification | undefined {
-  try {
-    return openIdentity(crypto, keys, "hf1 ir", sealed);
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
-  }
 }

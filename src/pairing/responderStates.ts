@@ -1,9 +1,8 @@
-import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import type { Address, RandomSource } from "#kernel/ports.js";
-import type { Conversation, PairedPeer, PairingIdentity, PairingKeys } from "./exchange.js";
+import type { KeyPair } from "#crypto/crypto.js";
+import type { Address } from "#kernel/ports.js";
+import type { AttemptContext } from "./conversation.js";
+import type { Conversation, PairedPeer, PairingKeys } from "./exchange.js";
 import type { Features } from "./features.js";
-import type { Model } from "./models.js";
-import type { OutOfBand } from "./outOfBand.js";
 
 /** A person is asked: `confirm` or `reject` with the id. */
 export interface Question {
@@ -20,16 +19,8 @@ export type SessionEvent =
   /** Store the bond, then call `bondStored` or `bondFailed`. */
   | { readonly type: "provisional"; readonly id: string; readonly peer: PairedPeer };
 
-/** What does not change during one attempt. */
-export interface ResponderContext {
-  readonly crypto: Crypto;
-  readonly random: RandomSource;
-  readonly identity: PairingIdentity;
+export interface ResponderContext extends AttemptContext {
   readonly from: Address;
-  readonly pid: Uint8Array;
-  readonly id: string;
-  readonly model: Model;
-  readonly outOfBand: OutOfBand | undefined;
 }
 
 /** What both have said up to the OFFER. */
