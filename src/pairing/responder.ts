@@ -1,9 +1,9 @@
-import { equalConstantTime, toHex } from "#kernel/bytes.js";
+import { toHex } from "#kernel/bytes.js";
 import { unlessMalformed } from "#kernel/errors.js";
 import { type Address, type Instant, type Machine, type OutgoingDatagram, sameAddress } from "#kernel/ports.js";
 import { requireOwnFeatures } from "./features.js";
 import { Invitation, type InvitationEvent } from "./invitation.js";
-import { decodeMessage, type Message, TYPE } from "./messages.js";
+import { decodeMessage, type Message } from "./messages.js";
 import { USER_MS } from "./models.js";
 import { Outbox } from "./outbox.js";
 import { requireSecret } from "./outOfBand.js";
@@ -23,9 +23,6 @@ import { onYes } from "./responderShared.js";
 import { isActive, type ResponderMove, type ResponderState } from "./responderStates.js";
 import { responderMove } from "./responderTable.js";
 import { PairingWindow, WINDOW_ATTEMPTS, WINDOW_SECONDS } from "./window.js";
-
-/** Longer than a poll takes: a live initiator that we took for gone is heard before. */
-const ABORT_GRACE_MS = 1500;
 
 export type { PairingResponderOptions, ResponderDrops, ResponderEvent } from "./responderEvents.js";
 
@@ -199,11 +196,11 @@ export class PairingResponder implements Machine {
     now: Instant,
   ): Uint8Array | undefined {
     if (!sameAddress(session.context.from, from)) return this.#drop("unexpected");
-    if (message.type === TYPE.ABORT) return this.#onPeerAbort(session, message.reason, now);
-    if (message.seq < session.lastSeq || message.seq > session.lastSeq + 1) return this.#drop("unexpected");
-    if (session.state.name === "over") return this.#onOver(session, message, datagram);
-    if (message.seq === session.lastSeq) return this.#onRepeat(session, datagram, now);
-    if (message.type === TYPE.POLL) return this.#onPoll(session, message.seq, now);
+    const reaction = session.react(message, datagram, now);
+    if (reaction) {
+      if ("drop" in reaction) return this.#drop(reaction.drop);
+      return "refuse" in reaction ? this.#end(session, reaction.refuse, now, false) : reaction.answer;
+    }
     const outcome = responderMove(session.context, session.state, message, datagram, this.#invitation?.passkey);
     if (!outcome) return this.#drop("unexpected");
     session.accept(message.seq, datagram, now);
@@ -212,7 +209,7 @@ export class PairingResponder implements Machine {
       const reason = this.#takeSlot(session, now);
       if (reason !== undefined) return this.#end(session, reason, now, false);
     }
-    return this.#enter(session, outcome) ?? this.#waitIfAsked(session, now);
+    return this.#enter(session, outcome) ?? session.waitIfAsked(now);
   }
 
   /** One attempt at a time is shown to the person. A reason to refuse, or undefined. */
@@ -245,39 +242,6 @@ export class PairingResponder implements Machine {
   #move(session: ResponderSession, move: ResponderMove): void {
     const bytes = this.#enter(session, move);
     if (bytes) this.#outbox.send({ bytes, to: session.context.from });
-  }
-
-  #onRepeat(session: ResponderSession, datagram: Uint8Array, now: Instant): Uint8Array | undefined {
-    if (!equalConstantTime(datagram, session.lastRequest))
-      return this.#end(session, REASON.INVALID_PARAMETERS, now, false);
-    session.heard(now);
-    return session.answer ?? this.#waitIfAsked(session, now);
-  }
-
-  /** CHECK was right, and our person has not answered yet. */
-  #waitIfAsked(session: ResponderSession, now: Instant): Uint8Array | undefined {
-    return session.state.name === "checked" ? session.wait(session.lastSeq, now) : undefined;
-  }
-
-  /** It ended here; the other side may not know. */
-  #onOver(session: ResponderSession, message: Message, datagram: Uint8Array): Uint8Array | undefined {
-    const repeated = message.seq === session.lastSeq;
-    if (repeated && !equalConstantTime(datagram, session.lastRequest)) return this.#drop("unexpected");
-    if (session.bond && !repeated) return this.#drop("unexpected");
-    return session.answer ?? this.#drop("unexpected");
-  }
-
-  #onPoll(session: ResponderSession, seq: number, now: Instant): Uint8Array | undefined {
-    if (session.state.name !== "asking" && session.state.name !== "waiting") return this.#drop("unexpected");
-    session.heard(now);
-    return session.wait(seq, now);
-  }
-
-  #onPeerAbort(session: ResponderSession, reason: number, now: Instant): undefined {
-    if (session.state.name === "over" || session.state.name === "storing" || session.aborted)
-      return this.#drop("unexpected");
-    session.aborted = { reason, at: now + ABORT_GRACE_MS };
-    return undefined;
   }
 
   /** Ends an attempt without a bond. `tell`: nobody has just asked, so the ABORT goes out by itself, three times. */

@@ -1,14 +1,26 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import { toHex } from "#kernel/bytes.js";
+import { equalConstantTime, toHex } from "#kernel/bytes.js";
 import type { Address, Instant, RandomSource } from "#kernel/ports.js";
 import { type PairingIdentity, wipe } from "./exchange.js";
 import { type Features, ownFeatures } from "./features.js";
-import { type MessageOf, STEP, TYPE } from "./messages.js";
+import { type Message, type MessageOf, STEP, TYPE } from "./messages.js";
 import { MODEL, type Model, traitsOf } from "./models.js";
 import type { OutOfBand } from "./outOfBand.js";
+import { REASON } from "./reasons.js";
 import { offerNumeric } from "./responderNumeric.js";
 import { answerOf } from "./responderShared.js";
 import { isActive, type Offered, type ResponderContext, type ResponderState } from "./responderStates.js";
+
+/** Longer than a poll takes: a live initiator that we took for gone is heard before. */
+const ABORT_GRACE_MS = 1500;
+
+/** What every state does with what is no new request; `answer` undefined: nothing is said. */
+export type Reaction =
+  | { readonly answer: Uint8Array | undefined }
+  | { readonly refuse: number }
+  | { readonly drop: "unexpected" };
+
+const UNEXPECTED: Reaction = { drop: "unexpected" };
 
 /** A START that passed the door. */
 export interface Admitted {
@@ -75,6 +87,16 @@ export class ResponderSession {
     return isActive(this.#state);
   }
 
+  /** Repeats, polls and ABORTs, the same in every state; undefined for a new request, which is the table's. */
+  react(message: Message, datagram: Uint8Array, now: Instant): Reaction | undefined {
+    if (message.type === TYPE.ABORT) return this.#onAbort(message.reason, now);
+    if (message.seq < this.lastSeq || message.seq > this.lastSeq + 1) return UNEXPECTED;
+    const repeated = message.seq === this.lastSeq;
+    if (this.#state.name === "over") return this.#onOver(repeated, datagram);
+    if (repeated) return this.#onRepeat(datagram, now);
+    return message.type === TYPE.POLL ? this.#onPoll(message.seq, now) : undefined;
+  }
+
   accept(seq: number, request: Uint8Array, now: Instant): void {
     this.lastSeq = seq;
     this.lastRequest = request.slice();
@@ -107,9 +129,39 @@ export class ResponderSession {
     return this.answer;
   }
 
-  wait(seq: number, now: Instant): Uint8Array {
+  /** CHECK was right, and our person has not answered yet. */
+  waitIfAsked(now: Instant): Uint8Array | undefined {
+    return this.#state.name === "checked" ? this.#wait(this.lastSeq, now) : undefined;
+  }
+
+  #wait(seq: number, now: Instant): Uint8Array {
     const user = "userYes" in this.#state && this.#state.userYes ? 1 : 0;
     const secondsLeft = Math.min(Math.max(0, Math.ceil((this.userUntil - now) / 1000)), 120);
     return answerOf(this.context, { type: TYPE.WAIT, seq, user, secondsLeft });
+  }
+
+  #onRepeat(datagram: Uint8Array, now: Instant): Reaction {
+    if (!equalConstantTime(datagram, this.lastRequest)) return { refuse: REASON.INVALID_PARAMETERS };
+    this.heard(now);
+    return { answer: this.answer ?? this.waitIfAsked(now) };
+  }
+
+  /** It ended here; the other side may not know. */
+  #onOver(repeated: boolean, datagram: Uint8Array): Reaction {
+    if (repeated && !equalConstantTime(datagram, this.lastRequest)) return UNEXPECTED;
+    if (this.bond && !repeated) return UNEXPECTED;
+    return this.answer ? { answer: this.answer } : UNEXPECTED;
+  }
+
+  #onPoll(seq: number, now: Instant): Reaction {
+    if (this.#state.name !== "asking" && this.#state.name !== "waiting") return UNEXPECTED;
+    this.heard(now);
+    return { answer: this.#wait(seq, now) };
+  }
+
+  #onAbort(reason: number, now: Instant): Reaction {
+    if (this.#state.name === "over" || this.#state.name === "storing" || this.aborted) return UNEXPECTED;
+    this.aborted = { reason, at: now + ABORT_GRACE_MS };
+    return { answer: undefined };
   }
 }
