@@ -6,10 +6,9 @@ import { addressText } from "#device/target.js";
 import { HandfastError } from "#kernel/errors.js";
 import type { Context } from "./context.node.js";
 import { fillDemoFolder, sameFiles } from "./demoFolder.node.js";
-import type { CliEvent } from "./events.js";
+import { DemoScreen, elapsed } from "./demoScreen.node.js";
 import { EXIT } from "./exitCodes.js";
 import { HandfastProcess } from "./handfastProcess.node.js";
-import { TwoScreens } from "./twoScreens.js";
 import { bar, count, grouped, size } from "./words.js";
 
 /** A name of its own, so that several demos on one machine do not meet. */
@@ -44,26 +43,19 @@ class Stage {
   readonly #pcFolder: string;
   readonly #context: Context;
   readonly #base: string;
-  readonly #screens = new TwoScreens(PC, LAPTOP);
+  readonly #screen: DemoScreen;
   readonly #processes: HandfastProcess[] = [];
-  readonly #shown: string[] = [];
-  readonly #began = performance.now();
-  /** A line that is being redrawn in place. */
-  #live = false;
-
   constructor(context: Context, base: string) {
     this.#context = context;
     this.#base = base;
+    this.#screen = new DemoScreen(context.screen, PC, LAPTOP);
     this.laptopFolder = join(base, "laptop folder");
     this.#pcFolder = join(base, "pc folder");
   }
 
   async run(): Promise<void> {
     await mkdir(this.#pcFolder);
-    this.#context.screen.say(
-      "Two processes on this machine, one as the PC and one as the laptop; they know nothing of each other.\n",
-    );
-    this.#print(this.#screens.top());
+    this.#screen.begin();
     let pc = await this.#startPc();
     const laptop = await this.#startLaptop();
     await this.#pair(pc, laptop);
@@ -72,8 +64,7 @@ class Stage {
     await this.#rekey(pc, laptop);
     pc = await this.#cut(pc, laptop);
     await this.#stop(pc, laptop);
-    this.#print(this.#screens.bottom());
-    this.#summary();
+    this.#screen.end();
   }
 
   async killAll(): Promise<void> {
@@ -83,8 +74,8 @@ class Stage {
   async #startPc(): Promise<HandfastProcess> {
     const pc = this.#start(PC, ["share", this.#pcFolder, "--state", join(this.#base, "pc state")]);
     const { port } = await pc.next("listening");
-    this.#row("$ handfast share <folder>", "");
-    this.#row(`Sharing on UDP port ${port}`, "");
+    this.#screen.row("$ handfast share <folder>", "");
+    this.#screen.row(`Sharing on UDP port ${port}`, "");
     return pc;
   }
 
@@ -98,27 +89,27 @@ class Stage {
       "--state",
       join(this.#base, "laptop state"),
     ]);
-    this.#row("", "$ handfast join <folder>");
+    this.#screen.row("", "$ handfast join <folder>");
     const found = await laptop.next("found");
     check(found.name === PC, "the laptop found another device than the PC");
-    this.#row("", `Found "${found.name}" at ${addressText({ host: found.address, port: found.port })}`);
-    this.#show("found", `the laptop found the PC by multicast DNS after ${this.#seconds(since)}`);
+    this.#screen.row("", `Found "${found.name}" at ${addressText({ host: found.address, port: found.port })}`);
+    this.#screen.shown("found", `the laptop found the PC by multicast DNS after ${elapsed(since)}`);
     return laptop;
   }
 
   async #pair(pc: HandfastProcess, laptop: HandfastProcess): Promise<void> {
     const [there, here] = await Promise.all([pc.next("pairing"), laptop.next("pairing")]);
-    this.#print(this.#screens.rule());
-    this.#row(`"${there.peer}" wants to pair:`, `Pairing with "${here.peer}":`);
-    this.#row("", "");
-    this.#row(`          ${grouped(there.digits)}`, `          ${grouped(here.digits)}`);
-    this.#row("", "");
-    this.#row("Same on the other screen? [y/N]", "Same on the other screen? [y/N]");
+    this.#screen.rule();
+    this.#screen.row(`"${there.peer}" wants to pair:`, `Pairing with "${here.peer}":`);
+    this.#screen.row("", "");
+    this.#screen.row(`          ${grouped(there.digits)}`, `          ${grouped(here.digits)}`);
+    this.#screen.row("", "");
+    this.#screen.row("Same on the other screen? [y/N]", "Same on the other screen? [y/N]");
     const by = await this.#compare(pc, laptop, there.digits, here.digits);
     const [atPc, atLaptop] = await Promise.all([pc.next("paired"), laptop.next("paired")]);
-    this.#row(`Paired with "${atPc.name}"`, `Paired with "${atLaptop.name}"`);
-    this.#print(this.#screens.rule());
-    this.#show("paired", `both screens showed ${grouped(here.digits)}; ${by}`);
+    this.#screen.row(`Paired with "${atPc.name}"`, `Paired with "${atLaptop.name}"`);
+    this.#screen.rule();
+    this.#screen.shown("paired", `both screens showed ${grouped(here.digits)}; ${by}`);
   }
 
   /** A person says yes on each screen; without a terminal the numbers are compared here, which is said. */
@@ -143,25 +134,25 @@ class Stage {
       check(false, `the two screens showed different digits: ${there} and ${here}`);
     }
     if (person) return "you confirmed them on both";
-    this.#row("(no terminal here: the demo itself", "has compared the numbers: equal)");
+    this.#screen.row("(no terminal here: the demo itself", "has compared the numbers: equal)");
     return "there is no terminal, so the demo compared them itself and said yes on both";
   }
 
   async #firstSync(pc: HandfastProcess, laptop: HandfastProcess): Promise<void> {
-    pc.onEvent((event) => this.#progress(event));
+    pc.onEvent((event) => this.#screen.progress(event));
     const { address } = await laptop.next("connected");
     const { sent, bytes, seconds } = await laptop.next("synced");
     const there = await pc.next("synced");
     pc.onEvent(() => {});
     check(there.received === sent, `the laptop sent ${sent} files, the PC received ${there.received}`);
     check(await sameFiles(this.laptopFolder, this.#pcFolder), "the two folders differ after the sync");
-    this.#row(bar(1, 1, 20), `Connected to ${address}`);
-    this.#row(
+    this.#screen.row(bar(1, 1, 20), `Connected to ${address}`);
+    this.#screen.row(
       `${count(there.received, "file")} received, ${size(bytes)}`,
       `${count(sent, "file")} sent in ${seconds.toFixed(1)} s`,
     );
     const rate = size(bytes / Math.max(seconds, 0.001));
-    this.#show(
+    this.#screen.shown(
       "synced",
       `${count(sent, "file")}, ${size(bytes)} in ${seconds.toFixed(1)} s (${rate}/s), every file compared by SHA-256`,
     );
@@ -170,36 +161,36 @@ class Stage {
   async #rekey(pc: HandfastProcess, laptop: HandfastProcess): Promise<void> {
     const [there, here] = await Promise.all([pc.next("rekeyed"), laptop.next("rekeyed")]);
     check(there.epoch === here.epoch, `the PC is in epoch ${there.epoch}, the laptop in ${here.epoch}`);
-    this.#row(`Fresh keys: epoch ${there.epoch}`, `Fresh keys: epoch ${here.epoch}`);
-    this.#show("rekeyed", `fresh keys on both sides inside the running channel: epoch ${here.epoch}`);
+    this.#screen.row(`Fresh keys: epoch ${there.epoch}`, `Fresh keys: epoch ${here.epoch}`);
+    this.#screen.shown("rekeyed", `fresh keys on both sides inside the running channel: epoch ${here.epoch}`);
   }
 
   async #change(pc: HandfastProcess): Promise<void> {
     const since = performance.now();
     await this.#write("a new idea.txt", "Take the boat instead.\n");
-    this.#row("", 'You save "a new idea.txt"');
+    this.#screen.row("", 'You save "a new idea.txt"');
     await this.#arrives(pc, "a new idea.txt", "Take the boat instead.\n");
-    this.#row('"a new idea.txt" arrived by itself', "");
-    this.#show("changed", `a file saved on the laptop arrived by itself after ${this.#seconds(since)}`);
+    this.#screen.row('"a new idea.txt" arrived by itself', "");
+    this.#screen.shown("changed", `a file saved on the laptop arrived by itself after ${elapsed(since)}`);
   }
 
   /** The PC is ended without a word, as when its power fails; the laptop has to notice and find it again. */
   async #cut(pc: HandfastProcess, laptop: HandfastProcess): Promise<HandfastProcess> {
     check((await pc.kill("SIGKILL")) === "SIGKILL", "the PC did not end as it should");
-    this.#print(this.#screens.rule());
-    this.#row("(killed, as by a power cut)", "");
+    this.#screen.rule();
+    this.#screen.row("(killed, as by a power cut)", "");
     await this.#write("while you were away.txt", "It rains.\n");
-    this.#row("", 'You save "while you were away.txt"');
+    this.#screen.row("", 'You save "while you were away.txt"');
     const since = performance.now();
     const again = await this.#startPc();
     const { port } = await laptop.next("connected");
-    this.#row("", `Found it again on port ${port}`);
+    this.#screen.row("", `Found it again on port ${port}`);
     await this.#arrives(again, "while you were away.txt", "It rains.\n");
-    this.#row('"while you were away.txt" arrived', "");
+    this.#screen.row('"while you were away.txt" arrived', "");
     check(laptop.count("pairing") === 1 && again.count("pairing") === 0, "somebody was asked again");
-    this.#show(
+    this.#screen.shown(
       "cut",
-      `the PC process was killed and started again on another port: back after ${this.#seconds(since)}, nobody was asked anything`,
+      `the PC process was killed and started again on another port: back after ${elapsed(since)}, nobody was asked anything`,
     );
     return again;
   }
@@ -211,15 +202,6 @@ class Stage {
       `the two did not stop in order: ${codes.join(", ")}`,
     );
     check(await sameFiles(this.laptopFolder, this.#pcFolder), "the two folders differ at the end");
-  }
-
-  #summary(): void {
-    const { screen } = this.#context;
-    screen.result(
-      `\nShown in ${this.#seconds(this.#began)}, by two processes on the loopback interface of this machine:`,
-    );
-    for (const line of this.#shown) screen.result(line);
-    screen.result("\nFor real: handfast share <folder> on the PC, handfast join <folder> on the other device.");
   }
 
   #start(title: string, args: readonly string[]): HandfastProcess {
@@ -237,32 +219,6 @@ class Stage {
   async #arrives(pc: HandfastProcess, name: string, text: string): Promise<void> {
     await pc.next("file", ({ path, direction }) => path === name && direction === "received");
     check((await readFile(join(this.#pcFolder, name), "utf8")) === text, `"${name}" arrived with another content`);
-  }
-
-  #progress(event: CliEvent): void {
-    if (event.event !== "progress" || !process.stderr.isTTY || this.#context.screen.json) return;
-    const [line = ""] = this.#screens.row(bar(event.bytes, event.totalBytes, 20), "");
-    process.stderr.write(`\r${line}`);
-    this.#live = true;
-  }
-
-  #show(name: string, text: string): void {
-    this.#context.screen.event({ event: "step", name, text });
-    this.#shown.push(`  ${name.padEnd(9)}${text}`);
-  }
-
-  #row(left: string, right: string): void {
-    this.#print(this.#screens.row(left, right));
-  }
-
-  #print(lines: readonly string[]): void {
-    if (this.#live) process.stderr.write("\r\u001b[K");
-    this.#live = false;
-    for (const line of lines) this.#context.screen.say(line);
-  }
-
-  #seconds(since: number): string {
-    return `${((performance.now() - since) / 1000).toFixed(1)} s`;
   }
 }
 
