@@ -154,7 +154,7 @@ export class Bbr implements CongestionController {
     const ours = last.losses + last.arrivals >= STARTUP_FLIGHT;
     if (flooded && ours && last.losses >= STARTUP_LOSSES) {
       this.#pipeFilled = true;
-      this.#limits.onStartupOverflow(Math.max(last.delivered, this.#inFlight(1)));
+      this.#limits.onStartupOverflow(last.delivered, this.#inFlight(1));
     } else if (last.peak >= WINDOW_USED * this.#window) this.#pipeFilled = this.#pipe.onRound(rate);
   }
 
@@ -216,11 +216,11 @@ export class Bbr implements CongestionController {
   #enterDown(now: Instant, overflow = false): void {
     if (this.#probing) {
       this.#judgeFrom = now;
-      this.#schedule.onProbed();
+      this.#schedule.onProbed(overflow);
     }
     this.#enter("down");
     // The byte count is as good as a die.
-    this.#schedule.restart(now, this.#model.last.delivered >>> 3, overflow);
+    this.#schedule.restart(now, this.#packets, this.#model.last.delivered >>> 3);
     this.#model.advanceCycle();
   }
 
@@ -242,8 +242,11 @@ export class Bbr implements CongestionController {
 
   #timeToProbe(now: Instant): boolean {
     const rounds = this.#model.rounds - this.#stateRound;
-    const packets = this.#inFlight(1) / this.#maxDatagram;
-    return this.#schedule.due(now) || (this.#state === "cruise" && this.#schedule.enough(rounds, packets));
+    return this.#schedule.due(now) || (this.#state === "cruise" && this.#schedule.enough(rounds, this.#packets));
+  }
+
+  get #packets(): number {
+    return this.#inFlight(1) / this.#maxDatagram;
   }
 
   #raiseCeiling({ inFlightBefore, ackedBytes }: AckReport): boolean {
