@@ -114,9 +114,9 @@ export class Bbr implements CongestionController {
 
   /** Bytes that fill the path `gain` times, and what timers and aggregation add. */
   #inFlight(gain: number): number {
-    const { minRttMs, aggregation } = this.#model;
+    const { minRttMs, heldBackMs, aggregation } = this.#model;
     if (!Number.isFinite(minRttMs) || this.rate === 0) return Math.max(this.#window, this.#minimum);
-    return Math.max(this.rate * (gain * minRttMs + TIMER_MS) + aggregation, this.#minimum);
+    return Math.max(this.rate * (gain * minRttMs + heldBackMs + TIMER_MS) + aggregation, this.#minimum);
   }
 
   #onRound(report: AckReport): void {
@@ -257,13 +257,14 @@ export class Bbr implements CongestionController {
   #maybeProbeRtt({ now, inFlight, rttMs }: AckReport): void {
     if (!this.#probeRtt) {
       if (!this.#model.minRttExpired || this.#state === "startup") return;
-      this.#probeRtt = new ProbeRtt();
+      this.#probeRtt = new ProbeRtt(this.#window);
       this.#enter("probeRtt");
       return;
     }
-    const minRttMs = this.#probeRtt.onAck(now, inFlight <= this.#probeRttWindow, rttMs);
-    if (minRttMs === undefined) return;
-    this.#model.setMinRtt(minRttMs, now);
+    const own = this.#probeRtt.onAck(now, inFlight <= this.#probeRttWindow, rttMs);
+    if (!own) return;
+    this.#model.onProbedRtt(own, now);
+    this.#window = this.#probeRtt.window;
     this.#probeRtt = undefined;
     this.#enter("cruise");
   }
