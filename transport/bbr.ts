@@ -21,6 +21,7 @@ const WINDOW_USED = 0.7;
 /** A probe that finds so much more, with no queue, has found that the search ended too early. */
 const FOUND_MORE = 1.2;
 const NO_QUEUE = 1.25;
+const FEW_LOSSES = 3;
 const MIN_WINDOW_PACKETS = 4;
 /** Three times RFC 9002 §7.2's: it leaves paced, over a round trip that the handshake has measured. */
 const FIRST_WINDOW_PACKETS = 32;
@@ -203,7 +204,7 @@ export class Bbr implements CongestionController {
     if (!rate) return false;
     const size = this.#maxDatagram;
     const lost = rate.lost / size;
-    return tooMany(lost, rate.packet.inFlight / size) || (lost > 0 && this.#model.isDeep(rttMs));
+    return tooMany(lost, rate.packet.inFlight / size) || (lost >= FEW_LOSSES && this.#model.isDeep(rttMs));
   }
 
   #enter(state: BbrState): void {
