@@ -114,9 +114,9 @@ export class Bbr implements CongestionController {
 
   /** Bytes that fill the path `gain` times, and what timers and aggregation add. */
   #inFlight(gain: number): number {
-    const { minRttMs, aggregation } = this.#model;
+    const { minRttMs, heldBackMs, aggregation } = this.#model;
     if (!Number.isFinite(minRttMs) || this.rate === 0) return Math.max(this.#window, this.#minimum);
-    return Math.max(this.rate * (gain * minRttMs + TIMER_MS) + aggregation, this.#minimum);
+    return Math.max(this.rate * (gain * minRttMs + heldBackMs + TIMER_MS) + aggregation, this.#minimum);
   }
 
   #onRound(report: AckReport): void {
@@ -154,7 +154,7 @@ export class Bbr implements CongestionController {
     const ours = last.losses + last.arrivals >= STARTUP_FLIGHT;
     if (flooded && ours && last.losses >= STARTUP_LOSSES) {
       this.#pipeFilled = true;
-      this.#limits.onStartupOverflow(Math.max(last.delivered, this.#inFlight(1)));
+      this.#limits.onStartupOverflow(last.delivered, this.#inFlight(1));
     } else if (last.peak >= WINDOW_USED * this.#window) this.#pipeFilled = this.#pipe.onRound(rate);
   }
 
@@ -216,11 +216,11 @@ export class Bbr implements CongestionController {
   #enterDown(now: Instant, overflow = false): void {
     if (this.#probing) {
       this.#judgeFrom = now;
-      this.#schedule.onProbed();
+      this.#schedule.onProbed(overflow);
     }
     this.#enter("down");
     // The byte count is as good as a die.
-    this.#schedule.restart(now, this.#model.last.delivered >>> 3, overflow);
+    this.#schedule.restart(now, this.#packets, this.#model.last.delivered >>> 3);
     this.#model.advanceCycle();
   }
 
@@ -242,8 +242,11 @@ export class Bbr implements CongestionController {
 
   #timeToProbe(now: Instant): boolean {
     const rounds = this.#model.rounds - this.#stateRound;
-    const packets = this.#inFlight(1) / this.#maxDatagram;
-    return this.#schedule.due(now) || (this.#state === "cruise" && this.#schedule.enough(rounds, packets));
+    return this.#schedule.due(now) || (this.#state === "cruise" && this.#schedule.enough(rounds, this.#packets));
+  }
+
+  get #packets(): number {
+    return this.#inFlight(1) / this.#maxDatagram;
   }
 
   #raiseCeiling({ inFlightBefore, ackedBytes }: AckReport): boolean {
@@ -254,13 +257,14 @@ export class Bbr implements CongestionController {
   #maybeProbeRtt({ now, inFlight, rttMs }: AckReport): void {
     if (!this.#probeRtt) {
       if (!this.#model.minRttExpired || this.#state === "startup") return;
-      this.#probeRtt = new ProbeRtt();
+      this.#probeRtt = new ProbeRtt(this.#window);
       this.#enter("probeRtt");
       return;
     }
-    const minRttMs = this.#probeRtt.onAck(now, inFlight <= this.#probeRttWindow, rttMs);
-    if (minRttMs === undefined) return;
-    this.#model.setMinRtt(minRttMs, now);
+    const own = this.#probeRtt.onAck(now, inFlight <= this.#probeRttWindow, rttMs);
+    if (!own) return;
+    this.#model.onProbedRtt(own, now);
+    this.#window = this.#probeRtt.window;
     this.#probeRtt = undefined;
     this.#enter("cruise");
   }

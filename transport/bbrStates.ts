@@ -1,3 +1,5 @@
+import { JITTER_MS } from "./pathModel.js";
+
 export type BbrState = "startup" | "drain" | "down" | "cruise" | "refill" | "up" | "probeRtt";
 
 /** How much faster than the path's rate we send, and how many bandwidth-delay products may be out. */
@@ -10,9 +12,6 @@ export const GAINS: Readonly<Record<BbrState, { readonly pacing: number; readonl
   up: { pacing: 1.25, window: 2.25 },
   probeRtt: { pacing: 1, window: 0.5 },
 };
-
-/** So much later than the shortest round trip a radio's jitter brings an ACK although nothing waits. */
-const JITTER_MS = 5;
 
 /**
  * The gain of a state's window on a path with this round trip. Cruising we leave no more in a shared queue than jitter asks

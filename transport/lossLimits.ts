@@ -1,8 +1,13 @@
+/** As RFC 9438 §4.6: a search that doubles each round has thrown much of others' over, and what a queue lost may be theirs. */
 const BETA = 0.7;
+/** A probe rises slowly and overflows a queue by little. */
 const OVERFLOW_BETA = 0.85;
 /** Left free for others while cruising below a known limit. */
 const HEADROOM = 0.85;
 const NEAR = 0.9;
+/** Packets by which the ceiling rises in a round, or a part of it where that is more: so much a probe may lose that finds the queue full. */
+const MAX_GROWTH = 16;
+const MAX_GROWTH_SHARE = 1 / 32;
 
 /** What a loss overwrites, in case it was none. */
 interface Limits {
@@ -43,9 +48,9 @@ export class LossLimits {
   }
 
   /** Startup overflowed the queue while so much was delivered in a round trip. */
-  onStartupOverflow(delivered: number): void {
+  onStartupOverflow(delivered: number, least: number): void {
     this.#remember();
-    this.#ceiling = delivered;
+    this.#ceiling = Math.max(delivered * BETA, least);
   }
 
   /** A probe overflowed the queue with so much in flight. */
@@ -84,7 +89,8 @@ export class LossLimits {
   /** While probing and at the ceiling, it rises: slowly at first, faster with each round. True while it is what holds us. */
   raise(inFlight: number, ackedBytes: number, roundStarted: boolean, packet: number): boolean {
     if (!this.known || inFlight < this.#ceiling * NEAR) return false;
-    if (roundStarted) this.#growth *= 2;
+    const most = Math.max(MAX_GROWTH, (MAX_GROWTH_SHARE * this.#ceiling) / packet);
+    if (roundStarted) this.#growth = Math.min(2 * this.#growth, most);
     this.#ceiling += (ackedBytes * this.#growth * packet) / this.#ceiling;
     return true;
   }

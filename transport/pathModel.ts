@@ -1,7 +1,12 @@
 import type { Instant } from "#kernel/ports.js";
 import type { AckReport } from "./congestion.js";
+import type { OwnRtt } from "./probeRtt.js";
 
 const MIN_RTT_WINDOW_MS = 5_000;
+/** For so many of them it is believed what a probe found: where it matters there is a probe in each. */
+const HELD_BACK_WINDOWS = 2;
+/** So much later than the shortest round trip a radio's jitter brings an ACK although nothing waits. */
+export const JITTER_MS = 5;
 /** A round trip as short as the shortest, but for what a clock and a radio add, confirms it. */
 const CONFIRM_RATIO = 1.05;
 const CONFIRM_MS = 0.2;
@@ -103,6 +108,9 @@ export class PathModel {
     return Number.isFinite(this.minRttMs) && this.#minRttAge > MIN_RTT_WINDOW_MS;
   }
   #minRttAge = 0;
+  /** So much longer than the shortest, and than jitter makes it, is the mean round trip while nothing waits: a phone that sleeps between beacons. */
+  heldBackMs = 0;
+  #heldBackUntil: Instant = 0;
 
   onLost(packets: number): void {
     this.#current.losses += packets;
@@ -133,10 +141,10 @@ export class PathModel {
   }
 
   /** The shortest round trip is measured anew. */
-  setMinRtt(rttMs: number, now: Instant): void {
-    this.minRttMs = rttMs;
-    this.minRttAt = now;
-    this.#minRttAge = 0;
+  onProbedRtt({ shortestMs, meanMs }: OwnRtt, now: Instant): void {
+    this.#setMinRtt(shortestMs, now);
+    this.heldBackMs = Math.max(meanMs - shortestMs - JITTER_MS, 0);
+    this.#heldBackUntil = now + HELD_BACK_WINDOWS * MIN_RTT_WINDOW_MS;
   }
 
   #sampleRate({ rate }: AckReport): void {
@@ -150,9 +158,16 @@ export class PathModel {
       this.#current.rttSum += rttMs;
       this.#current.rttCount++;
     }
-    if (rttMs !== undefined && rttMs <= this.minRttMs) this.setMinRtt(rttMs, now);
+    if (rttMs !== undefined && rttMs <= this.minRttMs) this.#setMinRtt(rttMs, now);
     else if (rttMs !== undefined && rttMs <= CONFIRM_RATIO * this.minRttMs + CONFIRM_MS) this.minRttAt = now;
     this.#minRttAge = now - this.minRttAt;
+    if (now > this.#heldBackUntil) this.heldBackMs = 0;
+  }
+
+  #setMinRtt(rttMs: number, now: Instant): void {
+    this.minRttMs = rttMs;
+    this.minRttAt = now;
+    this.#minRttAge = 0;
   }
 
   /** How far a run of ACKs gets ahead of the rate (BBR's extra_acked). */

@@ -1,42 +1,52 @@
 import type { Instant } from "#kernel/ports.js";
 
 const WAIT_MS = 2000;
-const WAIT_SPREAD_MS = 1000;
-/** Times so long when the probe overflowed the queue: a CUBIC flow beside us takes seconds to come back from that. */
-const AFTER_OVERFLOW = 2;
+/** Up to so much longer, as a part of it. */
+const SPREAD = 0.5;
 /** Startup that lost nothing may have ended by bad luck, so the first probe comes soon; each later one after twice as many rounds. */
 const FIRST_ROUNDS = 4;
-/** A Reno flow beside us would be back after so many rounds. */
 const MAX_ROUNDS = 62;
+// RFC 9438 §4.1, §4.6: C, and what a loss takes.
+const CUBIC_C = 0.4;
+const CUBIC_LOSS = 0.3;
 
 /** When to look next whether the path carries more. */
 export class ProbeSchedule {
   #since: Instant = 0;
   #waitMs = 0;
   #rounds = FIRST_ROUNDS;
+  /** The search before overflowed the queue: whoever shares it has to come back from that. */
+  #overflow = false;
 
   /** Startup is over; it overflowed the queue, or lost nothing. */
   onStartup(overflow: boolean): void {
     this.#rounds = overflow ? MAX_ROUNDS : FIRST_ROUNDS;
+    this.#overflow = overflow;
   }
 
-  onProbed(): void {
+  onProbed(overflow: boolean): void {
     this.#rounds = Math.min(2 * this.#rounds, MAX_ROUNDS);
+    this.#overflow = overflow;
   }
 
-  /** `die` spreads the wait, so that flows that met once do not probe together for ever. */
-  restart(now: Instant, die: number, overflow: boolean): void {
+  /** `packets` of ours fill the path. `die` spreads the wait, so that flows that met once do not probe together for ever. */
+  restart(now: Instant, packets: number, die: number): void {
     this.#since = now;
-    const spread = (die % 1000) / 1000;
-    this.#waitMs = (overflow ? AFTER_OVERFLOW : 1) * (WAIT_MS + spread * WAIT_SPREAD_MS);
+    const wait = this.#overflow ? cubicReturnMs(packets) : WAIT_MS;
+    this.#waitMs = wait * (1 + SPREAD * ((die % 1000) / 1000));
   }
 
   due(now: Instant): boolean {
     return now - this.#since > this.#waitMs;
   }
 
-  /** So many rounds of cruising are enough; a window of a few packets is back sooner. */
+  /** So many rounds of cruising are enough: a Reno flow of so many packets, which gains one each round, is back. */
   enough(rounds: number, packets: number): boolean {
-    return rounds > Math.min(this.#rounds, packets);
+    return rounds > (this.#overflow ? packets : Math.min(this.#rounds, packets));
   }
+}
+
+/** RFC 9438's K: a CUBIC flow as large as ours takes so long to be where it was before the loss. */
+function cubicReturnMs(packets: number): number {
+  return 1000 * Math.cbrt((packets * CUBIC_LOSS) / CUBIC_C);
 }

@@ -20,9 +20,7 @@ for (const [link, settings] of LINKS)
   ] as const)
     test(`${link}: beside ${what} on a real link neither flow starves`, {
       skip,
-      todo:
-        second === TCP && link.startsWith("100 ") && "between 75 and 81 % are taken from CUBIC there; the gate is 80",
-    }, async () => {
+    }, async (context) => {
       // One run differs from the next by several per cent: the gate is for the median, as the bench's figures are.
       const firsts: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {
@@ -30,5 +28,6 @@ for (const [link, settings] of LINKS)
         firsts.push((await measureShares([HANDFAST, second], lab.place, WINDOW))[0] ?? Number.NaN);
       }
       const share = median(firsts);
-      assert.ok(share >= least && share <= 1 - least, `the first one's shares: ${firsts.join(", ")}`);
+      context.diagnostic(`the first one's shares: ${firsts.join(", ")}`);
+      assert.ok(share >= least && share <= 1 - least, firsts.join(", "));
     });

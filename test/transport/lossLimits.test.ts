@@ -33,6 +33,32 @@ test("a probe rises by one packet a round, then two, four, eight: as fast for a 
   }
 });
 
+test("a startup that overflows the queue gives what CUBIC gives, but keeps what fills the path", () => {
+  const limits = new LossLimits();
+  limits.onStartupOverflow(1_000_000, 0);
+  assert.equal(limits.whole, 700_000);
+  limits.onStartupOverflow(1_000_000, 800_000);
+  assert.equal(limits.whole, 800_000);
+});
+
+test("a probe never rises by more than 16 packets a round, or a 32nd where that is more", () => {
+  for (const [inFlight, most] of [
+    [100_000, 16],
+    [10_000_000, 226],
+  ] as const) {
+    const limits = new LossLimits();
+    limits.onProbeOverflow(inFlight, 0);
+    limits.onProbe();
+    let gained = 0;
+    for (let round = 0; round < 9; round++) {
+      const before = limits.whole;
+      limits.raise(before, before, true, PACKET);
+      gained = Math.round((limits.whole - before) / PACKET);
+    }
+    assert.ok(gained >= most && gained < 1.2 * most, `${gained} packets`);
+  }
+});
+
 test("what is not in use does not rise: nine tenths of the ceiling are, less are not", () => {
   assert.equal(overflowed().raise(0.9 * 850_000, 10 * PACKET, false, PACKET), true);
   assert.equal(overflowed().raise(0.9 * 850_000 - 1, 10 * PACKET, false, PACKET), false);

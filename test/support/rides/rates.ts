@@ -52,7 +52,7 @@ export const RATES: readonly InteropCase[] = [
   rate({ profile: WIFI_BUSY, afterMs: 1_000, forMs: 4_000, short: 0.25, share: 0.8, spurious: 0.01 }),
   rate({ profile: WIFI_BAD, afterMs: 1_000, forMs: 19_000, short: 0.1, share: 0.6, spurious: 0.02 }),
   rate({ profile: WIFI_EDGE, afterMs: 1_000, forMs: 39_000, short: 0.25, share: 0.04, spurious: 0.02 }),
-  rate({ profile: POWER_SAVE, afterMs: 2_000, forMs: 8_000, short: 0.25, share: 0.5, spurious: 0.001 }),
+  rate({ profile: POWER_SAVE, afterMs: 6_000, forMs: 20_000, short: 0.05, share: 0.7, spurious: 0.001 }),
   rate({ profile: REORDERING, afterMs: 2_000, forMs: 8_000, short: 0.25, share: 0.8, spurious: 0.01 }),
   rate({ profile: DUPLICATES, afterMs: 500, forMs: 5_000, short: 0.2, share: 0.85, spurious: 0 }),
 ];
