@@ -33,7 +33,9 @@ export class Endpoint implements Machine {
   readonly #options: EndpointOptions;
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
-  readonly #entries = new ConnectionTable();
+  readonly #table = new ConnectionTable();
+  /** Answered, but not opened yet: the answer leaves first, and nobody needs the connection before the peer has read it. */
+  #answered: { readonly accepted: Accepted; readonly path: Address; readonly at: Instant } | undefined;
   readonly #dials = new Dials();
   readonly #replies: OutgoingDatagram[] = [];
   readonly #events: EndpointEvent[] = [];
@@ -51,7 +53,7 @@ export class Endpoint implements Machine {
     const newCid = (): Uint8Array => this.#newCid();
     this.#memory = new EndpointMemory(options.memoryLimit);
     const pool = new DatagramPool();
-    this.#surroundings = { options, pool, memory: this.#memory, entries: this.#entries, newCid };
+    this.#surroundings = { options, pool, memory: this.#memory, entries: this.#table, newCid };
     if (options.accept) {
       this.#acceptor = new Acceptor({
         ...options,
@@ -172,7 +174,7 @@ export class Endpoint implements Machine {
 
   /** After the events: the next connection whose own events are worth asking for. */
   nextChanged(): Connection | undefined {
-    return this.#entries.takeChanged();
+    return this.#table.takeChanged();
   }
 
   #receiveInit(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -182,7 +184,7 @@ export class Endpoint implements Machine {
     }
     const { reply, accepted } = this.#acceptor.receive(datagram, from, now);
     if (reply) this.#replies.push({ bytes: reply, to: from });
-    if (accepted) this.#admit(accepted, from, now);
+    if (accepted) this.#answered = { accepted, path: from, at: now };
   }
 
   #receiveAnswer(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -318,6 +320,16 @@ export class Endpoint implements Machine {
     entry.protection.erase();
     entry.connection.discard();
     for (const reason of ["short", "epoch", "duplicate", "forged"] as const) this.#gone[reason] += drops[reason];
+  }
+
+  /** All connections: who asks for one finds also the one that was only answered so far. */
+  get #entries(): ConnectionTable {
+    const answered = this.#answered;
+    if (answered) {
+      this.#answered = undefined;
+      this.#admit(answered.accepted, answered.path, answered.at);
+    }
+    return this.#table;
   }
 
   get #counts(): EndpointCounts {

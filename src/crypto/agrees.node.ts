@@ -21,7 +21,8 @@ export function agreesWithNative(crypto: Crypto): boolean {
     by.headerMask(bytes.subarray(0, 32))(bytes, out, 13);
     return out;
   };
-  const all = (by: Crypto): Uint8Array => concat(seal(by), mask(by), by.sha256(bytes, bytes), by.hmacSha256(bytes.subarray(0, 32), bytes), agree(by));
+  const all = (by: Crypto): Uint8Array =>
+    concat(seal(by), mask(by), by.sha256(bytes, bytes), by.hmacSha256(bytes.subarray(0, 32), bytes), agree(by));
   const expected = all(nativeCrypto);
   return all(crypto).every((byte, i) => byte === expected[i]);
 }
