@@ -70,6 +70,8 @@ export interface AcceptorOptions {
   /** What the next connection is promised. */
   readonly parameters: () => TransportParameters;
   readonly resetKey: Uint8Array;
+  /** A key pair for one answer; made here unless there are some that were made ahead. */
+  readonly newEphemeral?: () => KeyPair;
   /** A connection ID that is not in use. */
   readonly newCid: () => Uint8Array;
   readonly halfOpen: () => number;
@@ -196,13 +198,14 @@ export class Acceptor {
     parameters: TransportParameters,
     psk: Uint8Array,
   ): { reply: Uint8Array; result: NoiseResult } | undefined {
-    const { crypto, random } = this.#options;
+    const { crypto, random, newEphemeral } = this.#options;
     const payload = encodeParameters(
       { ...parameters, handshakeDcid: init.scid, handshakeScid: scid, versions: [VERSION] },
       random,
     );
     const room = RESPONSE_NOISE - RESPONSE_HEAD - NOISE_TAG;
-    const answer = noise.writeResponse(padded(payload, room), crypto.x25519KeyPair(random(32)), psk);
+    const ephemeral = newEphemeral?.() ?? crypto.x25519KeyPair(random(32));
+    const answer = noise.writeResponse(padded(payload, room), ephemeral, psk);
     if (!answer) return undefined;
     return { reply: buildResponse({ dcid: init.scid, scid, noise: answer.message, random }), result: answer.result };
   }

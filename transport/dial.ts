@@ -46,6 +46,8 @@ export interface DialOptions {
   readonly crypto: Crypto;
   readonly random: RandomSource;
   readonly own: KeyPair;
+  /** Of this dial alone; made here unless it was made ahead. */
+  readonly ephemeral?: KeyPair | undefined;
   readonly peerStatic: Uint8Array;
   readonly psk: Uint8Array;
   /** Other bond secrets to try, best first, after `psk`. */
@@ -96,7 +98,7 @@ export class Dial {
     this.#options = options;
     this.scid = options.scid;
     const header = initHeader(options.scid, random);
-    const ephemeral = crypto.x25519KeyPair(random(32));
+    const ephemeral = options.ephemeral ?? crypto.x25519KeyPair(random(32));
     this.#noise = new NoiseInitiator({ crypto, prologue: initPrologue(header), own, ephemeral, peerStatic });
     const told = { ...options.parameters, versions: [VERSION], ...(options.hints && { bondHints: options.hints }) };
     const parameters = encodeParameters(told, random);

@@ -9,6 +9,7 @@ import { type AnsweredDial, Dials } from "./dials.js";
 import { EndpointMemory, type MemoryStats } from "./endpointMemory.js";
 import { type EndpointCounts, type EndpointStats, endpointDrops, endpointStats } from "./endpointStats.js";
 import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
+import { EphemeralKeys } from "./ephemeralKeys.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { handshakeType } from "./handshakePackets.js";
 import { openConnection, type Surroundings } from "./openConnection.js";
@@ -43,6 +44,7 @@ export class Endpoint implements Machine {
   readonly #gone: PacketDrops = { short: 0, epoch: 0, duplicate: 0, forged: 0 };
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
   readonly #memory: EndpointMemory;
+  readonly #ephemeral: EphemeralKeys;
   readonly #surroundings: Surroundings;
 
   /** Throws RangeError for a `memoryLimit` or a `padTo` that is none. */
@@ -51,6 +53,8 @@ export class Endpoint implements Machine {
     this.#options = options;
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
     const newCid = (): Uint8Array => this.#newCid();
+    this.#ephemeral = new EphemeralKeys(options.crypto, options.random);
+    this.#ephemeral.prepare();
     this.#memory = new EndpointMemory(options.memoryLimit);
     const pool = new DatagramPool();
     this.#surroundings = { options, pool, memory: this.#memory, entries: this.#table, newCid };
@@ -59,6 +63,7 @@ export class Endpoint implements Machine {
         ...options,
         own: options.identity,
         parameters: () => this.#memory.promise(this.#parameters),
+        newEphemeral: () => this.#ephemeral.take(),
         newCid,
         halfOpen: () => this.#entries.halfOpen,
       });
@@ -93,7 +98,8 @@ export class Endpoint implements Machine {
     const { crypto, random, identity } = this.#options;
     const scid = this.#newCid();
     const parameters = this.#memory.promise(this.#parameters);
-    const dial = new Dial({ ...options, crypto, random, own: identity, scid, parameters, now });
+    const ephemeral = this.#ephemeral.take();
+    const dial = new Dial({ ...options, crypto, random, own: identity, ephemeral, scid, parameters, now });
     const log = this.#options.log?.({ role: "initiator", cid: scid, clientCid: scid, now });
     return this.#dials.add(dial, options, log);
   }
@@ -139,6 +145,8 @@ export class Endpoint implements Machine {
   }
 
   tick(now: Instant): void {
+    // A timer has come, so nobody waits at this moment.
+    this.#ephemeral.prepare();
     // Nobody is so busy: this process, or the whole machine, was stopped.
     if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
     for (const { handle, error } of this.#dials.tick(now)) this.#events.push({ type: "failed", dial: handle, error });
