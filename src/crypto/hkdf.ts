@@ -10,7 +10,7 @@ export function hkdfExtract(crypto: Crypto, salt: Uint8Array, inputKey: Uint8Arr
 export function hkdfExpand(crypto: Crypto, pseudorandomKey: Uint8Array, info: Uint8Array, length: number): Uint8Array {
   if (length < 1 || length > 255 * 32) throw new RangeError(`hkdf: cannot expand to ${length} bytes`);
   const first = crypto.hmacSha256(pseudorandomKey, info, Uint8Array.of(1));
-  if (length === first.length) return first;
+  if (length <= first.length) return length === first.length ? first : first.slice(0, length);
   const blocks = [first];
   for (let counter = 2; blocks.length * 32 < length; counter++)
     blocks.push(crypto.hmacSha256(pseudorandomKey, blocks.at(-1) ?? first, info, Uint8Array.of(counter)));
