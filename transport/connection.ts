@@ -40,9 +40,16 @@ export class Connection {
     this.#options = options;
     const maxDatagram = Math.min(options.maxDatagram ?? DEFAULT_MAX_DATAGRAM, options.peer.maxUdpPayload);
     this.#parts = createParts({
-      ...options,
       initiator: options.role === "initiator",
+      local: options.local,
+      peer: options.peer,
+      path: options.path,
+      random: options.random,
+      cids: options.cids,
+      memory: options.memory,
       maxDatagram,
+      congestion: options.congestion,
+      initialRttMs: options.initialRttMs,
       onStreamChange: (stream) => this.#onStreamChange(stream),
     });
     this.#writer = new PacketWriter(this.#parts);

@@ -73,7 +73,7 @@ export function createParts(input: {
   readonly memory: ConnectionMemory;
   /** The largest that interface and peer allow; packets start smaller. */
   readonly maxDatagram: number;
-  readonly congestion?: ControllerName;
+  readonly congestion?: ControllerName | undefined;
   readonly initialRttMs?: number | undefined;
   /** Somebody wrote to, read from or ended a stream. */
   readonly onStreamChange: (stream: Stream) => void;
@@ -98,6 +98,16 @@ export function createParts(input: {
     memory,
     input.onStreamChange,
   );
+  // Apart, and its list apart again: V8 copies an object literal that holds another one in its runtime, property by property.
+  const pathResponses: PathResponse[] = [];
+  const due = {
+    ping: false,
+    maxData: false,
+    blocked: false,
+    rekeyRequest: undefined,
+    ackFrequency: undefined,
+    pathResponses,
+  };
   return {
     rtt,
     congestion,
@@ -114,14 +124,7 @@ export function createParts(input: {
     crypto: new CryptoStream(),
     path: new PathValidation(input.path, input.random),
     cids: input.cids,
-    due: {
-      ping: false,
-      maxData: false,
-      blocked: false,
-      rekeyRequest: undefined,
-      ackFrequency: undefined,
-      pathResponses: [],
-    },
+    due,
     blocked: new Blocked(),
     mtu: new PathMtu(maxDatagram),
   };

@@ -99,7 +99,24 @@ export class Endpoint implements Machine {
     const scid = this.#newCid();
     const parameters = this.#memory.promise(this.#parameters);
     const ephemeral = this.#ephemeral.take();
-    const dial = new Dial({ ...options, crypto, random, own: identity, ephemeral, scid, parameters, now });
+    const { peerStatic, psk, older, lineages, hints, to, timeoutMs } = options;
+    // Here as below every property by name: V8 makes a spread object property by property, a new shape each time.
+    const dial = new Dial({
+      crypto,
+      random,
+      own: identity,
+      ephemeral,
+      peerStatic,
+      psk,
+      older,
+      lineages,
+      hints,
+      to,
+      scid,
+      parameters,
+      now,
+      timeoutMs,
+    });
     const log = this.#options.log?.({ role: "initiator", cid: scid, clientCid: scid, now });
     return this.#dials.add(dial, options, log);
   }
@@ -246,7 +263,27 @@ export class Endpoint implements Machine {
       const oldest = this.#entries.oldestHalfOpen(crowded ? accepted.peerId : undefined);
       if (oldest) this.#forget(oldest);
     }
-    openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);
+    openConnection(
+      this.#surroundings,
+      {
+        role: "responder",
+        peerId: accepted.peerId,
+        peerStatic: accepted.peerStatic,
+        psk: accepted.psk,
+        copied: accepted.copied,
+        noise: accepted.noise,
+        local: accepted.local,
+        peer: accepted.peer,
+        remoteCid: accepted.remoteCid,
+        localCid: accepted.localCid,
+        path,
+        rttMs: undefined,
+        dialledAt: undefined,
+        log: undefined,
+        held: false,
+      },
+      now,
+    );
   }
 
   #onDialled({ handle, options, dial, log, result }: AnsweredDial, now: Instant): void {

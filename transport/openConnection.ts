@@ -14,7 +14,7 @@ import { trafficKeys } from "./keys.js";
 import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
 import type { NoiseResult } from "./noiseState.js";
 import { PacketProtection } from "./packet.js";
-import type { TransportParameters } from "./params.js";
+import { limitsOf } from "./params.js";
 import { Rekey } from "./rekey.js";
 import { REKEY_LIMITS } from "./rekeyLimits.js";
 import { SpareCids } from "./spareCids.js";
@@ -25,10 +25,10 @@ export interface Keyed extends Accepted {
   readonly path: Address;
   readonly rttMs: number | undefined;
   /** Initiator: when it began to dial. */
-  readonly dialledAt?: Instant;
+  readonly dialledAt: Instant | undefined;
   /** Initiator: it has seen the handshake. */
-  readonly log?: ConnectionLog | undefined;
-  readonly held?: boolean;
+  readonly log: ConnectionLog | undefined;
+  readonly held: boolean;
 }
 
 /** What a new connection shares with the others of its endpoint. */
@@ -144,23 +144,6 @@ function secretsLog(
   return (epoch, { initiatorKey, responderKey }) => {
     keyLog(`HF_CLIENT_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(initiatorKey)}`);
     keyLog(`HF_SERVER_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(responderKey)}`);
-  };
-}
-
-/** What outlives the handshake. */
-function limitsOf(peer: TransportParameters): TransportParameters {
-  return {
-    idleMs: peer.idleMs,
-    maxUdpPayload: peer.maxUdpPayload,
-    maxData: peer.maxData,
-    maxStreamDataBidiLocal: peer.maxStreamDataBidiLocal,
-    maxStreamDataBidiRemote: peer.maxStreamDataBidiRemote,
-    maxStreamDataUni: peer.maxStreamDataUni,
-    maxStreamsBidi: peer.maxStreamsBidi,
-    maxStreamsUni: peer.maxStreamsUni,
-    maxAckDelayMs: peer.maxAckDelayMs,
-    activeCids: peer.activeCids,
-    maxDatagram: peer.maxDatagram,
   };
 }
 

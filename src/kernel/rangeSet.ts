@@ -22,7 +22,8 @@ export class RangeSet {
   }
 
   get max(): number | undefined {
-    return this.#ends[this.#ends.length - 1];
+    // Not index -1 of an empty list: V8 looks for a property of that name.
+    return this.#ends.length === 0 ? undefined : this.#ends[this.#ends.length - 1];
   }
 
   has(value: number): boolean {
