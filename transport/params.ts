@@ -181,7 +181,9 @@ function readParameter(found: MutableParameters, id: number, value: Uint8Array):
 function readVersions(value: Uint8Array): readonly number[] {
   if (value.length % 4 !== 0 || value.length > 64) throw invalid("a list of versions of the wrong length");
   const reader = new ByteReader(value);
-  return Array.from({ length: value.length / 4 }, () => reader.u32());
+  const versions: number[] = [];
+  while (reader.remaining > 0) versions.push(reader.u32());
+  return versions;
 }
 
 function readHints(value: Uint8Array): readonly Uint8Array[] {

@@ -22,7 +22,7 @@ export class RangeSet {
   }
 
   get max(): number | undefined {
-    // Not index -1 of an empty list: V8 looks for a property of that name.
+    // Here and below not index -1 of a list: V8 looks for a property of that name.
     return this.#ends.length === 0 ? undefined : this.#ends[this.#ends.length - 1];
   }
 
@@ -34,7 +34,7 @@ export class RangeSet {
   /** Adds start..end (both included). Returns false when all of it was there already. */
   add(start: number, end: number = start): boolean {
     let first = this.#lastStartingAtOrBefore(start);
-    const reached = this.#ends[first] ?? -2;
+    const reached = first < 0 ? -2 : (this.#ends[first] ?? -2);
     if (reached >= end) return false;
     if (reached < start - 1) first++;
     else if (first === this.#ends.length - 1) {

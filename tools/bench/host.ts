@@ -48,7 +48,10 @@ export class Host {
     this.#crypto = crypto;
     this.#serverStatic = testIdentity(crypto, SERVER).public;
     this.#endpoint = new Endpoint({
-      ...{ crypto, random: systemRandom, identity: testIdentity(crypto, name), accept: name === SERVER },
+      crypto,
+      random: systemRandom,
+      identity: testIdentity(crypto, name),
+      accept: name === SERVER,
       lookup: (key) => (clients.has(toHex(key)) ? { psk: this.#psk, id: toHex(key) } : undefined),
       resetKey: testSecret("reset"),
       now: systemClock.now(),
