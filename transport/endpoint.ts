@@ -12,7 +12,7 @@ import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } fr
 import { EphemeralKeys } from "./ephemeralKeys.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { handshakeType } from "./handshakePackets.js";
-import { openConnection, type Surroundings } from "./openConnection.js";
+import { type Keyed, openConnection, type Surroundings } from "./openConnection.js";
 import type { PacketDrops } from "./packet.js";
 import { checkPadTo } from "./padding.js";
 import { DEFAULT_PARAMETERS, type TransportParameters } from "./params.js";
@@ -263,27 +263,24 @@ export class Endpoint implements Machine {
       const oldest = this.#entries.oldestHalfOpen(crowded ? accepted.peerId : undefined);
       if (oldest) this.#forget(oldest);
     }
-    openConnection(
-      this.#surroundings,
-      {
-        role: "responder",
-        peerId: accepted.peerId,
-        peerStatic: accepted.peerStatic,
-        psk: accepted.psk,
-        copied: accepted.copied,
-        noise: accepted.noise,
-        local: accepted.local,
-        peer: accepted.peer,
-        remoteCid: accepted.remoteCid,
-        localCid: accepted.localCid,
-        path,
-        rttMs: undefined,
-        dialledAt: undefined,
-        log: undefined,
-        held: false,
-      },
-      now,
-    );
+    const keyed: Keyed = {
+      role: "responder",
+      peerId: accepted.peerId,
+      peerStatic: accepted.peerStatic,
+      psk: accepted.psk,
+      copied: accepted.copied,
+      noise: accepted.noise,
+      local: accepted.local,
+      peer: accepted.peer,
+      remoteCid: accepted.remoteCid,
+      localCid: accepted.localCid,
+      path,
+      rttMs: undefined,
+      dialledAt: undefined,
+      log: undefined,
+      held: false,
+    };
+    openConnection(this.#surroundings, keyed, now);
   }
 
   #onDialled({ handle, options, dial, log, result }: AnsweredDial, now: Instant): void {

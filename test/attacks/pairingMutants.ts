@@ -44,9 +44,8 @@ const rekey = (find: string, replace: string): Edit => ({ file: "transport/rekey
 
 const liveAtInit: Edit = {
   file: "transport/endpoint.js",
-  find: 'openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);',
-  replace:
-    'this.#goLive(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), undefined);',
+  find: "openConnection(this.#surroundings, keyed, now);",
+  replace: "this.#goLive(openConnection(this.#surroundings, keyed, now), undefined);",
 };
 
 const noExchange: Edit = {

@@ -98,8 +98,8 @@ export const doorTwins: readonly TransportTwin[] = [
     story: ["onTheWire", "replayToReplace"],
     edits: [
       endpoint(
-        'openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);',
-        'this.#confirm(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), now);',
+        "openConnection(this.#surroundings, keyed, now);",
+        "this.#confirm(openConnection(this.#surroundings, keyed, now), now);",
       ),
     ],
   },
@@ -137,7 +137,7 @@ export const doorTwins: readonly TransportTwin[] = [
     weakened: [
       handshake("datagram.length !== HANDSHAKE_SIZE || new ByteReader(datagram, 1).u32() !== VERSION", "false"),
     ],
-    edits: [handshake('concat(utf8("handfast/1"), header)', 'utf8("handfast/1")')],
+    edits: [handshake("concat(PROLOGUE, header)", "PROLOGUE")],
   },
   {
     id: "zero-psk-believed",
