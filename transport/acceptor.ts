@@ -16,7 +16,13 @@ import {
 } from "./handshakePackets.js";
 import { INIT_HEAD, NOISE_TAG, NoiseResponder, RESPONSE_HEAD } from "./noise.js";
 import type { NoiseResult } from "./noiseState.js";
-import { encodeParameters, NO_PARAMETERS, type TransportParameters } from "./params.js";
+import {
+  encodeParameters,
+  limitsOf,
+  type MutableParameters,
+  NO_PARAMETERS,
+  type TransportParameters,
+} from "./params.js";
 import { resetToken } from "./statelessReset.js";
 import { sourceKey, TokenBuckets } from "./tokenBuckets.js";
 
@@ -70,6 +76,8 @@ export interface AcceptorOptions {
   /** What the next connection is promised. */
   readonly parameters: () => TransportParameters;
   readonly resetKey: Uint8Array;
+  /** A key pair for one answer; made here unless there are some that were made ahead. */
+  readonly newEphemeral?: () => KeyPair;
   /** A connection ID that is not in use. */
   readonly newCid: () => Uint8Array;
   readonly halfOpen: () => number;
@@ -154,9 +162,11 @@ export class Acceptor {
     const { crypto, resetKey, newCid } = this.#options;
     const parameters = this.#options.parameters();
     const localCid = newCid();
-    const local = { ...parameters, resetToken: resetToken(crypto, resetKey, localCid) };
+    const told = limitsOf(parameters);
+    told.resetToken = resetToken(crypto, resetKey, localCid);
     const { psk, copied } = bond.choose?.(peer.bondHints ?? []) ?? { psk: bond.psk, copied: false };
-    const answer = this.#write(noise, init, localCid, copied ? { ...local, bondCopied: true } : local, psk);
+    if (copied) told.bondCopied = true;
+    const answer = this.#write(noise, init, localCid, told, psk);
     if (!answer) return this.#drop("malformed");
     this.#remember(init, answer.reply, now);
     this.accepted++;
@@ -177,13 +187,9 @@ export class Acceptor {
 
   /** The peer proved its key, but its bond is gone: say only that, under keys that open nothing. PROTOCOL.md §2. */
   #refuse(noise: NoiseResponder, init: Init, now: Instant): { reply?: Uint8Array } {
-    const answer = this.#write(
-      noise,
-      init,
-      this.#options.newCid(),
-      { ...NO_PARAMETERS, unknownDevice: true },
-      ZERO_PSK,
-    );
+    const told = limitsOf(NO_PARAMETERS);
+    told.unknownDevice = true;
+    const answer = this.#write(noise, init, this.#options.newCid(), told, ZERO_PSK);
     if (!answer) return this.#drop("malformed");
     this.#remember(init, answer.reply, now);
     return { reply: answer.reply };
@@ -193,16 +199,17 @@ export class Acceptor {
     noise: NoiseResponder,
     init: Init,
     scid: Uint8Array,
-    parameters: TransportParameters,
+    told: MutableParameters,
     psk: Uint8Array,
   ): { reply: Uint8Array; result: NoiseResult } | undefined {
-    const { crypto, random } = this.#options;
-    const payload = encodeParameters(
-      { ...parameters, handshakeDcid: init.scid, handshakeScid: scid, versions: [VERSION] },
-      random,
-    );
+    const { crypto, random, newEphemeral } = this.#options;
+    told.handshakeDcid = init.scid;
+    told.handshakeScid = scid;
+    told.versions = [VERSION];
+    const payload = encodeParameters(told, random);
     const room = RESPONSE_NOISE - RESPONSE_HEAD - NOISE_TAG;
-    const answer = noise.writeResponse(padded(payload, room), crypto.x25519KeyPair(random(32)), psk);
+    const ephemeral = newEphemeral?.() ?? crypto.x25519KeyPair(random(32));
+    const answer = noise.writeResponse(padded(payload, room), ephemeral, psk);
     if (!answer) return undefined;
     return { reply: buildResponse({ dcid: init.scid, scid, noise: answer.message, random }), result: answer.result };
   }

@@ -6,16 +6,19 @@ import type { Clock, RandomSource } from "#kernel/ports.js";
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
-  schedule(delayMs, callback) {
-    if (delayMs <= 0) {
-      const immediate = setImmediate(callback);
-      return () => clearImmediate(immediate);
-    }
-    // Rounded up: a timer that fires early would find nothing to do and be set again.
-    const timer = setTimeout(callback, Math.ceil(Math.min(delayMs, 2 ** 31 - 1)));
-    return () => clearTimeout(timer);
-  },
+  schedule: (delayMs, callback) => (delayMs <= 0 ? soon(callback) : later(delayMs, callback)),
 };
+
+function soon(callback: () => void): () => void {
+  const immediate = setImmediate(callback);
+  return () => clearImmediate(immediate);
+}
+
+function later(delayMs: number, callback: () => void): () => void {
+  // Rounded up: a timer that fires early would find nothing to do and be set again.
+  const timer = setTimeout(callback, Math.ceil(Math.min(delayMs, 2 ** 31 - 1)));
+  return () => clearTimeout(timer);
+}
 
 /** Asking the system costs microseconds however little is wanted, and a handshake wants a little many times. */
 const stock = new Uint8Array(1024);

@@ -36,12 +36,7 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     this.#options = options;
     const maxDatagram = Math.min(options.maxDatagram ?? DEFAULT_MAX_DATAGRAM, options.peer.maxUdpPayload);
-    this.#parts = createParts({
-      ...options,
-      initiator: options.role === "initiator",
-      maxDatagram,
-      onStreamChange: (stream) => this.#onStreamChange(stream),
-    });
+    this.#parts = createParts(options, maxDatagram, (stream) => this.#onStreamChange(stream));
     this.#closing = this.#parts.closing;
     this.#writer = new PacketWriter(this.#parts);
     this.#sender = new PacketSender(options, this.#parts, this.#writer);

@@ -69,27 +69,31 @@ export interface PathResponse {
   readonly received: number;
 }
 
-export function createParts(input: {
-  readonly initiator: boolean;
+/** What the parts of a connection have to know of it. */
+export interface PartsOptions {
+  readonly role: "initiator" | "responder";
   readonly local: TransportParameters;
   readonly peer: TransportParameters;
   readonly path: Address;
   readonly random: RandomSource;
   readonly cids: SpareCids;
   readonly memory: ConnectionMemory;
-  /** The largest that interface and peer allow; packets start smaller. */
-  readonly maxDatagram: number;
-  readonly congestion?: ControllerName;
+  readonly congestion?: ControllerName | undefined;
   readonly initialRttMs?: number | undefined;
   readonly now: Instant;
-  /** Somebody wrote to, read from or ended a stream. */
-  readonly onStreamChange: (stream: Stream) => void;
-}): ConnectionParts {
-  const { local, peer, maxDatagram, memory } = input;
-  const rtt = new RttEstimator(input.initialRttMs);
-  const congestion = createController(input.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);
+}
+
+/** `maxDatagram`: the largest that interface and peer allow; packets start smaller. `onStreamChange`: somebody wrote to, read from or ended a stream. */
+export function createParts(
+  options: PartsOptions,
+  maxDatagram: number,
+  onStreamChange: (stream: Stream) => void,
+): ConnectionParts {
+  const { local, peer, memory } = options;
+  const rtt = new RttEstimator(options.initialRttMs);
+  const congestion = createController(options.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);
   const streams = new StreamTable(
-    input.initiator,
+    options.role === "initiator",
     {
       localStreamWindow: local.maxStreamDataBidiLocal,
       maxStreamWindow: MAX_STREAM_WINDOW,
@@ -103,8 +107,18 @@ export function createParts(input: {
       },
     },
     memory,
-    input.onStreamChange,
+    onStreamChange,
   );
+  // Apart, and its list apart again: V8 copies an object literal that holds another one in its runtime, property by property.
+  const pathResponses: PathResponse[] = [];
+  const due = {
+    ping: false,
+    maxData: false,
+    blocked: false,
+    rekeyRequest: undefined,
+    ackFrequency: undefined,
+    pathResponses,
+  };
   return {
     rtt,
     congestion,
@@ -120,18 +134,11 @@ export function createParts(input: {
     memory,
     events: new EventQueue(),
     crypto: new CryptoStream(),
-    path: new PathValidation(input.path, input.random),
-    cids: input.cids,
+    path: new PathValidation(options.path, options.random),
+    cids: options.cids,
     closing: new Closing(),
-    idle: new IdleTimer(idleTimeout(local.idleMs, peer.idleMs), input.now),
-    due: {
-      ping: false,
-      maxData: false,
-      blocked: false,
-      rekeyRequest: undefined,
-      ackFrequency: undefined,
-      pathResponses: [],
-    },
+    idle: new IdleTimer(idleTimeout(local.idleMs, peer.idleMs), options.now),
+    due,
     blocked: new Blocked(),
     mtu: new PathMtu(maxDatagram),
   };

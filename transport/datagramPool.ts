@@ -1,5 +1,6 @@
 const SLAB = 2 * 1024 * 1024;
-const FIRST_SLAB = 64 * 1024;
+const FIRST_SLAB = 8 * 1024;
+const GROWTH = 16;
 
 /**
  * Memory for outgoing datagrams, used over and over. A datagram is the socket's until two mebibytes more have been taken;
@@ -24,10 +25,11 @@ export class DatagramPool {
     this.#offset += size;
   }
 
-  /** Starts small: most connections of a server are silent. */
+  /** Starts small: most connections are silent, and the first packet does not wait for zeros. */
   #next(size: number): void {
     this.#offset = 0;
-    if (this.#slab.length >= SLAB) return;
-    this.#slab = new Uint8Array(Math.max(size, this.#slab.length === 0 ? FIRST_SLAB : SLAB));
+    const { length } = this.#slab;
+    if (length >= SLAB) return;
+    this.#slab = new Uint8Array(Math.max(size, Math.min(SLAB, length === 0 ? FIRST_SLAB : GROWTH * length)));
   }
 }

@@ -57,9 +57,9 @@ export class Deadlines<T> {
   }
 
   #rise(slot: Slot<T>): void {
-    for (;;) {
+    while (slot.index > 0) {
       const parent = this.#heap[(slot.index - 1) >> 1];
-      if (slot.index === 0 || !parent || parent.at <= slot.at) return;
+      if (!parent || parent.at <= slot.at) return;
       this.#swap(slot, parent);
     }
   }

@@ -16,7 +16,7 @@ import {
 } from "./handshakePackets.js";
 import { INIT_HEAD, NOISE_TAG, NoiseInitiator } from "./noise.js";
 import type { NoiseResult } from "./noiseState.js";
-import { decodeParameters, encodeParameters, type TransportParameters } from "./params.js";
+import { decodeParameters, encodeParameters, limitsOf, type TransportParameters } from "./params.js";
 
 const RETRY_MS = [250, 500, 1000, 2000] as const;
 const JITTER = 0.1;
@@ -46,6 +46,8 @@ export interface DialOptions {
   readonly crypto: Crypto;
   readonly random: RandomSource;
   readonly own: KeyPair;
+  /** Of this dial alone; made here unless it was made ahead. */
+  readonly ephemeral?: KeyPair | undefined;
   readonly peerStatic: Uint8Array;
   readonly psk: Uint8Array;
   /** Other bond secrets to try, best first, after `psk`. */
@@ -96,9 +98,11 @@ export class Dial {
     this.#options = options;
     this.scid = options.scid;
     const header = initHeader(options.scid, random);
-    const ephemeral = crypto.x25519KeyPair(random(32));
+    const ephemeral = options.ephemeral ?? crypto.x25519KeyPair(random(32));
     this.#noise = new NoiseInitiator({ crypto, prologue: initPrologue(header), own, ephemeral, peerStatic });
-    const told = { ...options.parameters, versions: [VERSION], ...(options.hints && { bondHints: options.hints }) };
+    const told = limitsOf(options.parameters);
+    told.versions = [VERSION];
+    if (options.hints) told.bondHints = options.hints;
     const parameters = encodeParameters(told, random);
     const message = this.#noise.writeInit(padded(parameters, INIT_NOISE - INIT_HEAD - NOISE_TAG));
     // A bond never holds a low-order key: pairing refuses it.

@@ -94,7 +94,8 @@ export class Dials {
     if (result === "cookie") return "cookie";
     if (result.error) return this.#fail(key, found, result.error);
     this.#dials.delete(key);
-    return { ...found, result };
+    const { handle, dial, options, log } = found;
+    return { handle, dial, options, log, result };
   }
 
   #fail(key: number, { handle, log }: Dialling, error: HandfastError): FailedDial {

@@ -9,8 +9,10 @@ import { type AnsweredDial, Dials } from "./dials.js";
 import { EndpointMemory, type MemoryStats } from "./endpointMemory.js";
 import { type EndpointCounts, type EndpointStats, endpointDrops, endpointStats } from "./endpointStats.js";
 import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
+import { EphemeralKeys } from "./ephemeralKeys.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { handshakeType } from "./handshakePackets.js";
+import { answeredHandshake, dialledHandshake } from "./keyed.js";
 import { Lifecycle } from "./lifecycle.js";
 import { openConnection, type Surroundings } from "./openConnection.js";
 import { checkPadTo } from "./padding.js";
@@ -30,7 +32,9 @@ export class Endpoint implements Machine {
   readonly #options: EndpointOptions;
   readonly #parameters: TransportParameters;
   readonly #acceptor: Acceptor | undefined;
-  readonly #entries = new ConnectionTable();
+  readonly #table = new ConnectionTable();
+  /** Answered, but not opened yet: the answer leaves first, and nobody needs the connection before the peer has read it. */
+  #answered: { readonly accepted: Accepted; readonly path: Address; readonly at: Instant } | undefined;
   readonly #dials = new Dials();
   readonly #replies: OutgoingDatagram[] = [];
   readonly #events: EndpointEvent[] = [];
@@ -38,6 +42,7 @@ export class Endpoint implements Machine {
   readonly #resets: StatelessResets | undefined;
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
   readonly #memory: EndpointMemory;
+  readonly #ephemeral: EphemeralKeys;
   readonly #surroundings: Surroundings;
 
   /** Throws RangeError for a `memoryLimit` or a `padTo` that is none. */
@@ -46,16 +51,19 @@ export class Endpoint implements Machine {
     this.#options = options;
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
     const newCid = (): Uint8Array => this.#newCid();
+    this.#ephemeral = new EphemeralKeys(options.crypto, options.random);
+    this.#ephemeral.prepare();
     this.#memory = new EndpointMemory(options.memoryLimit);
-    this.#lifecycle = new Lifecycle(this.#entries, options.identity.public, this.#events);
+    this.#lifecycle = new Lifecycle(this.#table, options.identity.public, this.#events);
     const pool = new DatagramPool();
-    this.#surroundings = { options, pool, memory: this.#memory, entries: this.#entries, newCid };
+    this.#surroundings = { options, pool, memory: this.#memory, entries: this.#table, newCid };
     if (options.accept) {
       this.#resets = new StatelessResets(options.crypto, options.resetKey, options.random);
       this.#acceptor = new Acceptor({
         ...options,
         own: options.identity,
         parameters: () => this.#memory.promise(this.#parameters),
+        newEphemeral: () => this.#ephemeral.take(),
         newCid,
         halfOpen: () => this.#entries.halfOpen,
       });
@@ -90,7 +98,25 @@ export class Endpoint implements Machine {
     const { crypto, random, identity } = this.#options;
     const scid = this.#newCid();
     const parameters = this.#memory.promise(this.#parameters);
-    const dial = new Dial({ ...options, crypto, random, own: identity, scid, parameters, now });
+    const ephemeral = this.#ephemeral.take();
+    const { peerStatic, psk, older, lineages, hints, to, timeoutMs } = options;
+    // Here as below every property by name: V8 makes a spread object property by property, a new shape each time.
+    const dial = new Dial({
+      crypto,
+      random,
+      own: identity,
+      ephemeral,
+      peerStatic,
+      psk,
+      older,
+      lineages,
+      hints,
+      to,
+      scid,
+      parameters,
+      now,
+      timeoutMs,
+    });
     const log = this.#options.log?.({ role: "initiator", cid: scid, clientCid: scid, now });
     return this.#dials.add(dial, options, log);
   }
@@ -136,6 +162,8 @@ export class Endpoint implements Machine {
   }
 
   tick(now: Instant): void {
+    // A timer has come, so nobody waits at this moment.
+    this.#ephemeral.prepare();
     // Nobody is so busy: this process, or the whole machine, was stopped.
     if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
     for (const { handle, error } of this.#dials.tick(now)) this.#events.push({ type: "failed", dial: handle, error });
@@ -171,7 +199,7 @@ export class Endpoint implements Machine {
 
   /** After the events: the next connection whose own events are worth asking for. */
   nextChanged(): Connection | undefined {
-    return this.#entries.takeChanged();
+    return this.#table.takeChanged();
   }
 
   #receiveInit(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -181,7 +209,7 @@ export class Endpoint implements Machine {
     }
     const { reply, accepted } = this.#acceptor.receive(datagram, from, now);
     if (reply) this.#replies.push({ bytes: reply, to: from });
-    if (accepted) this.#admit(accepted, from, now);
+    if (accepted) this.#answered = { accepted, path: from, at: now };
   }
 
   #receiveAnswer(datagram: Uint8Array, from: Address, now: Instant): void {
@@ -226,32 +254,21 @@ export class Endpoint implements Machine {
 
   #admit(accepted: Accepted, path: Address, now: Instant): void {
     this.#lifecycle.makeRoom(accepted.peerId);
-    openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);
+    openConnection(this.#surroundings, answeredHandshake(accepted, path), now);
   }
 
-  #onDialled({ handle, options, dial, log, result }: AnsweredDial, now: Instant): void {
-    const entry = openConnection(
-      this.#surroundings,
-      {
-        role: "initiator",
-        peerId: options.id,
-        peerStatic: options.peerStatic,
-        psk: result.psk,
-        copied: result.copied,
-        noise: result.noise,
-        local: dial.parameters,
-        peer: result.peer,
-        remoteCid: result.remoteCid,
-        localCid: dial.scid,
-        path: result.path,
-        rttMs: result.rttMs,
-        dialledAt: dial.since,
-        log,
-        held: options.hold === true && !result.copied,
-      },
-      now,
-    );
-    this.#lifecycle.dialled(entry, handle);
+  #onDialled(answer: AnsweredDial, now: Instant): void {
+    this.#lifecycle.dialled(openConnection(this.#surroundings, dialledHandshake(answer), now), answer.handle);
+  }
+
+  /** All connections: who asks for one finds also the one that was only answered so far. */
+  get #entries(): ConnectionTable {
+    const answered = this.#answered;
+    if (answered) {
+      this.#answered = undefined;
+      this.#admit(answered.accepted, answered.path, answered.at);
+    }
+    return this.#table;
   }
 
   get #counts(): EndpointCounts {

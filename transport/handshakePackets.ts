@@ -18,6 +18,9 @@ const COOKIE_SIZE = 1 + 4 + CID + COOKIE_NONCE + 16 + 16;
 /** Bytes of noise message 1 in an Init, of message 2 in a Response. */
 export const INIT_NOISE: number = HANDSHAKE_SIZE - INIT_HEADER - 2 * MAC;
 export const RESPONSE_NOISE: number = HANDSHAKE_SIZE - RESPONSE_HEADER;
+const PROLOGUE = utf8("handfast/1");
+const MAC1_LABEL = utf8("hf mac1");
+const COOKIE_LABEL = utf8("hf cookie");
 
 export interface Init {
   readonly header: Uint8Array;
@@ -43,7 +46,7 @@ export function initHeader(scid: Uint8Array, random: RandomSource): Uint8Array {
 
 /** Mixed into the handshake by both ends, so that an edited header is noticed. */
 export function initPrologue(header: Uint8Array): Uint8Array {
-  return concat(utf8("handfast/1"), header);
+  return concat(PROLOGUE, header);
 }
 
 /** The whole Init, mac2 still zero. */
@@ -135,7 +138,7 @@ export function mac1Of(init: Uint8Array): Uint8Array {
 }
 
 function mac1(crypto: Crypto, serverStatic: Uint8Array, body: Uint8Array): Uint8Array {
-  return crypto.hmacSha256(crypto.sha256(utf8("hf mac1"), serverStatic), body).slice(0, MAC);
+  return crypto.hmacSha256(crypto.sha256(MAC1_LABEL, serverStatic), body).slice(0, MAC);
 }
 
 function mac2(crypto: Crypto, cookie: Uint8Array, body: Uint8Array): Uint8Array {
@@ -143,7 +146,7 @@ function mac2(crypto: Crypto, cookie: Uint8Array, body: Uint8Array): Uint8Array 
 }
 
 function cookieKey(crypto: Crypto, serverStatic: Uint8Array): Uint8Array {
-  return crypto.sha256(utf8("hf cookie"), serverStatic);
+  return crypto.sha256(COOKIE_LABEL, serverStatic);
 }
 
 function firstByte(type: number, random: RandomSource): Uint8Array {

@@ -1,9 +1,9 @@
 import type { Crypto, KeyPair } from "#crypto/crypto.js";
-import { concat } from "#kernel/bytes.js";
+import { concat, utf8 } from "#kernel/bytes.js";
 import { type NoiseResult, SymmetricState } from "./noiseState.js";
 
 /** Pattern: `<- s … -> e, es, s, ss; <- e, ee, se, psk`. Longer than 32 bytes, so it is hashed (§5.2). */
-const PROTOCOL = "Noise_IKpsk2_25519_ChaChaPoly_SHA256";
+const PROTOCOL = utf8("Noise_IKpsk2_25519_ChaChaPoly_SHA256");
 const KEY = 32;
 const TAG = 16;
 
@@ -127,7 +127,7 @@ export class NoiseResponder {
 }
 
 function begin(crypto: Crypto, prologue: Uint8Array, responderStatic: Uint8Array): SymmetricState {
-  const state = new SymmetricState(crypto, PROTOCOL);
+  const state = new SymmetricState(crypto, crypto.sha256(PROTOCOL));
   state.mixHash(prologue);
   state.mixHash(responderStatic);
   return state;

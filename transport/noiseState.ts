@@ -1,10 +1,12 @@
 import type { Crypto } from "#crypto/crypto.js";
-import { hkdfExpand, hkdfExtract } from "#crypto/hkdf.js";
-import { concat, utf8 } from "#kernel/bytes.js";
+import { hkdfExtract } from "#crypto/hkdf.js";
 
 const EMPTY = new Uint8Array(0);
 const TAG = 16;
+/** RFC 5869 §2.3: the counters of the blocks of an expansion. With an empty info they are all that is said after the last block. */
+const FIRST = Uint8Array.of(1);
 const SECOND = Uint8Array.of(2);
+const THIRD = Uint8Array.of(3);
 
 /** What both ends hold after the last message: 32 bytes each. */
 export interface NoiseResult {
@@ -24,12 +26,11 @@ export class SymmetricState {
   #key: (() => Uint8Array) | undefined;
   #nonce = 0;
 
-  constructor(crypto: Crypto, protocolName: string) {
+  /** `start`: the name of the protocol, hashed when it is longer than 32 bytes (§5.2). */
+  constructor(crypto: Crypto, start: Uint8Array) {
     this.#crypto = crypto;
-    const name = utf8(protocolName);
-    // §5.2: a name of at most 32 bytes is padded, a longer one is hashed.
-    this.#hash = name.length <= 32 ? concat(name, new Uint8Array(32 - name.length)) : crypto.sha256(name);
-    this.#chainingKey = this.#hash;
+    this.#hash = start;
+    this.#chainingKey = start;
   }
 
   get handshakeHash(): Uint8Array {
@@ -38,9 +39,8 @@ export class SymmetricState {
 
   /** An independent copy: what is mixed into one does not change the other. */
   clone(): SymmetricState {
-    const copy = new SymmetricState(this.#crypto, "");
+    const copy = new SymmetricState(this.#crypto, this.#hash);
     copy.#chainingKey = this.#chainingKey;
-    copy.#hash = this.#hash;
     copy.#key = this.#key;
     copy.#nonce = this.#nonce;
     return copy;
@@ -52,9 +52,8 @@ export class SymmetricState {
 
   mixKey(input: Uint8Array): void {
     const pseudorandomKey = hkdfExtract(this.#crypto, this.#chainingKey, input);
-    const first = hkdfExpand(this.#crypto, pseudorandomKey, EMPTY, 32);
+    const first = this.#crypto.hmacSha256(pseudorandomKey, FIRST);
     this.#chainingKey = first;
-    // The second block of the same expansion: RFC 5869 §2.3.
     this.#setKey(() => this.#crypto.hmacSha256(pseudorandomKey, first, SECOND));
   }
 
@@ -92,11 +91,13 @@ export class SymmetricState {
     this.#nonce = 0;
   }
 
-  /** §4.3: HKDF with an empty info, so its outputs are 32-byte slices of one expansion. */
+  /** §4.3: HKDF with an empty info, three blocks of it. */
   #hkdf(input: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
-    const pseudorandomKey = hkdfExtract(this.#crypto, this.#chainingKey, input);
-    const bytes = hkdfExpand(this.#crypto, pseudorandomKey, EMPTY, 96);
-    return [bytes.slice(0, 32), bytes.slice(32, 64), bytes.slice(64, 96)];
+    const crypto = this.#crypto;
+    const pseudorandomKey = hkdfExtract(crypto, this.#chainingKey, input);
+    const first = crypto.hmacSha256(pseudorandomKey, FIRST);
+    const second = crypto.hmacSha256(pseudorandomKey, first, SECOND);
+    return [first, second, crypto.hmacSha256(pseudorandomKey, second, THIRD)];
   }
 
   /** §12: 32 zero bits and a little-endian counter. */

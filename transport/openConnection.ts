@@ -1,6 +1,5 @@
 import { toHex } from "#kernel/bytes.js";
-import type { Address, Instant } from "#kernel/ports.js";
-import type { Accepted } from "./acceptor.js";
+import type { Instant } from "#kernel/ports.js";
 import { Connection } from "./connection.js";
 import { cidKey } from "./connectionId.js";
 import type { ConnectionLog } from "./connectionLog.js";
@@ -10,27 +9,16 @@ import type { DatagramPool } from "./datagramPool.js";
 import type { EndpointMemory } from "./endpointMemory.js";
 import type { EndpointOptions } from "./endpointTypes.js";
 import { HANDSHAKE_SIZE } from "./handshakePackets.js";
+import type { Keyed } from "./keyed.js";
 import { trafficKeys } from "./keys.js";
 import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
 import type { NoiseResult } from "./noiseState.js";
 import { PacketProtection } from "./packet.js";
-import type { TransportParameters } from "./params.js";
+import { limitsOf } from "./params.js";
 import { Rekey } from "./rekey.js";
 import { REKEY_LIMITS } from "./rekeyLimits.js";
 import { SpareCids } from "./spareCids.js";
 import { resetToken } from "./statelessReset.js";
-
-/** A handshake that has made keys, seen from our end. */
-export interface Keyed extends Accepted {
-  readonly role: "initiator" | "responder";
-  readonly path: Address;
-  readonly rttMs: number | undefined;
-  /** Initiator: when it began to dial. */
-  readonly dialledAt?: Instant;
-  /** Initiator: it has seen the handshake. */
-  readonly log?: ConnectionLog | undefined;
-  readonly held?: boolean;
-}
 
 /** What a new connection shares with the others of its endpoint. */
 export interface Surroundings {
@@ -145,23 +133,6 @@ function secretsLog(
   return (epoch, { initiatorKey, responderKey }) => {
     keyLog(`HF_CLIENT_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(initiatorKey)}`);
     keyLog(`HF_SERVER_EPOCH_${epoch} ${toHex(clientCid)} ${toHex(responderKey)}`);
-  };
-}
-
-/** What outlives the handshake. */
-function limitsOf(peer: TransportParameters): TransportParameters {
-  return {
-    idleMs: peer.idleMs,
-    maxUdpPayload: peer.maxUdpPayload,
-    maxData: peer.maxData,
-    maxStreamDataBidiLocal: peer.maxStreamDataBidiLocal,
-    maxStreamDataBidiRemote: peer.maxStreamDataBidiRemote,
-    maxStreamDataUni: peer.maxStreamDataUni,
-    maxStreamsBidi: peer.maxStreamsBidi,
-    maxStreamsUni: peer.maxStreamsUni,
-    maxAckDelayMs: peer.maxAckDelayMs,
-    activeCids: peer.activeCids,
-    maxDatagram: peer.maxDatagram,
   };
 }
 

@@ -146,7 +146,13 @@ export class Recovery {
     const ackedBytes = total(acked);
     this.#congestion.onAck(
       {
-        ...{ now, acked, ackedBytes, lostBytes: total(lost), inFlightBefore, inFlight: this.#bytesInFlight, rttMs },
+        now,
+        acked,
+        ackedBytes,
+        lostBytes: total(lost),
+        inFlightBefore,
+        inFlight: this.#bytesInFlight,
+        rttMs,
         delivered: this.#rate.delivered,
         rate: this.#rate.take(now, this.#rtt.min),
       },

@@ -4,7 +4,7 @@ import { nativeCrypto } from "./native.node.js";
 
 const TAG = 16;
 
-/** One packet, one mask, one hash and one key agreement by both: a build that computes something else is not used. */
+/** One packet, one mask, one hash, one MAC and one key agreement by both: a build that computes something else is not used. */
 export function agreesWithNative(crypto: Crypto): boolean {
   const bytes = Uint8Array.from({ length: 77 }, (_, i) => i);
   const seal = (by: Crypto): Uint8Array => {
@@ -21,7 +21,8 @@ export function agreesWithNative(crypto: Crypto): boolean {
     by.headerMask(bytes.subarray(0, 32))(bytes, out, 13);
     return out;
   };
-  const all = (by: Crypto): Uint8Array => concat(seal(by), mask(by), by.sha256(bytes, bytes), agree(by));
+  const all = (by: Crypto): Uint8Array =>
+    concat(seal(by), mask(by), by.sha256(bytes, bytes), by.hmacSha256(bytes.subarray(0, 32), bytes), agree(by));
   const expected = all(nativeCrypto);
   return all(crypto).every((byte, i) => byte === expected[i]);
 }

@@ -32,7 +32,8 @@ export interface MlKem768 {
 }
 
 /**
- * Every primitive Handfast uses. Back ends give the same bytes and are interchangeable; none is written by us.
+ * Every primitive Handfast uses. Back ends give the same bytes and are interchangeable; no primitive is written by us, only HMAC
+ * around one library's SHA-256.
  * Arguments of a wrong length are our bug and throw RangeError. Keys and points of a peer are answered with undefined when refused.
  */
 export interface Crypto {

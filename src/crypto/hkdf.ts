@@ -9,12 +9,11 @@ export function hkdfExtract(crypto: Crypto, salt: Uint8Array, inputKey: Uint8Arr
 /** RFC 5869 §2.3. `length`: 1 to 8160 bytes. */
 export function hkdfExpand(crypto: Crypto, pseudorandomKey: Uint8Array, info: Uint8Array, length: number): Uint8Array {
   if (length < 1 || length > 255 * 32) throw new RangeError(`hkdf: cannot expand to ${length} bytes`);
-  const blocks: Uint8Array[] = [];
-  let previous: Uint8Array = new Uint8Array(0);
-  for (let counter = 1; blocks.length * 32 < length; counter++) {
-    previous = crypto.hmacSha256(pseudorandomKey, previous, info, Uint8Array.of(counter));
-    blocks.push(previous);
-  }
+  const first = crypto.hmacSha256(pseudorandomKey, info, Uint8Array.of(1));
+  if (length <= first.length) return length === first.length ? first : first.slice(0, length);
+  const blocks = [first];
+  for (let counter = 2; blocks.length * 32 < length; counter++)
+    blocks.push(crypto.hmacSha256(pseudorandomKey, blocks.at(-1) ?? first, info, Uint8Array.of(counter)));
   return concat(...blocks).slice(0, length);
 }
 

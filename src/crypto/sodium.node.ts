@@ -1,26 +1,20 @@
 import { createRequire } from "node:module";
-import { concat } from "#kernel/bytes.js";
 import { agreesWithNative } from "./agrees.node.js";
 import { checkedAead } from "./checkedAead.js";
 import { type Aead, type Crypto, type HeaderMask, requireLength } from "./crypto.js";
 import { nativeCrypto } from "./native.node.js";
-
-/** Up to here starting node:crypto costs more than hashing; beyond, its code for today's processors wins. */
-const SHORT_HASH = 1024;
-
-/** The part of sodium-native that is used; the package has no types of its own. */
-interface Sodium {
-  crypto_hash_sha256(digest: Uint8Array, message: Uint8Array): void;
-  crypto_scalarmult_base(publicKey: Uint8Array, secret: Uint8Array): void;
-  /** Throws for a low-order point. */
-  crypto_scalarmult(shared: Uint8Array, secret: Uint8Array, publicKey: Uint8Array): void;
-}
+import { sodiumHashes } from "./sodiumHashes.node.js";
 
 /**
- * What sodium-native itself calls, without its checks of types and lengths: they take half a microsecond of the two that a
- * packet costs. The lengths are checked by checkedAead. Results below zero: not done.
+ * The part of sodium-native that is used; the package has no types of its own. It is what sodium-native itself calls, without its
+ * checks of types and lengths: they take half a microsecond of the two that a packet costs. Lengths are checked here.
+ * Results below zero: not done.
  */
 interface Binding {
+  crypto_hash_sha256(digest: Uint8Array, message: Uint8Array): number;
+  crypto_scalarmult_base(publicKey: Uint8Array, secret: Uint8Array): number;
+  /** Below zero for a low-order point. */
+  crypto_scalarmult(shared: Uint8Array, secret: Uint8Array, publicKey: Uint8Array): number;
   crypto_aead_chacha20poly1305_ietf_encrypt(
     ciphertext: Uint8Array,
     message: Uint8Array,
@@ -45,28 +39,21 @@ interface Binding {
 }
 
 /**
- * node:crypto with libsodium's AEAD, X25519 and short SHA-256, or undefined where the optional package is not installed or has
- * no build for this machine. A call costs a quarter of node:crypto's for small and Ethernet-sized packets, half for X25519 (keys
- * need no import), and leaves nothing for the garbage collector.
+ * node:crypto with libsodium's AEAD, X25519, short SHA-256 and HMAC, or undefined where the optional package is not installed or
+ * has no build for this machine. A call costs a quarter of node:crypto's for small and Ethernet-sized packets, half for X25519
+ * (keys need no import) and HMAC, and leaves nothing for the garbage collector. A whole connect needs nothing of OpenSSL, whose
+ * code would have to come from memory each time.
  */
 export function loadSodiumCrypto(): Crypto | undefined {
   try {
-    const require = createRequire(import.meta.url);
-    const sodium = require("sodium-native") as Sodium;
-    const binding = require("sodium-native/binding.js") as Binding;
+    const binding = createRequire(import.meta.url)("sodium-native/binding.js") as Binding;
     const crypto: Crypto = {
       ...nativeCrypto,
       name: "sodium",
-      ...sodiumX25519(sodium),
+      ...sodiumX25519(binding),
+      ...sodiumHashes((digest, message) => binding.crypto_hash_sha256(digest, message)),
       aead: (key) => sodiumAead(binding, key),
       headerMask: (key) => sodiumHeaderMask(binding, key),
-      sha256(...parts) {
-        const length = parts.reduce((sum, part) => sum + part.length, 0);
-        if (length > SHORT_HASH) return nativeCrypto.sha256(...parts);
-        const digest = new Uint8Array(32);
-        sodium.crypto_hash_sha256(digest, concat(...parts));
-        return digest;
-      },
     };
     return agreesWithNative(crypto) ? crypto : undefined;
   } catch {
@@ -74,23 +61,19 @@ export function loadSodiumCrypto(): Crypto | undefined {
   }
 }
 
-function sodiumX25519(sodium: Sodium): Pick<Crypto, "x25519KeyPair" | "x25519"> {
+function sodiumX25519(binding: Binding): Pick<Crypto, "x25519KeyPair" | "x25519"> {
   return {
     x25519KeyPair(secret) {
       requireLength("x25519 secret key", secret, 32);
       const publicKey = new Uint8Array(32);
-      sodium.crypto_scalarmult_base(publicKey, secret);
+      binding.crypto_scalarmult_base(publicKey, secret);
       return { secret, public: publicKey };
     },
     x25519(own, peerPublic) {
+      requireLength("x25519 secret key", own.secret, 32);
       requireLength("x25519 public key", peerPublic, 32);
       const shared = new Uint8Array(32);
-      try {
-        sodium.crypto_scalarmult(shared, own.secret, peerPublic);
-      } catch {
-        return undefined; // a low-order point
-      }
-      return shared;
+      return binding.crypto_scalarmult(shared, own.secret, peerPublic) < 0 ? undefined : shared;
     },
   };
 }

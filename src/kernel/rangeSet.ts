@@ -22,7 +22,8 @@ export class RangeSet {
   }
 
   get max(): number | undefined {
-    return this.#ends[this.#ends.length - 1];
+    // Here and below not index -1 of a list: V8 looks for a property of that name.
+    return this.#ends.length === 0 ? undefined : this.#ends[this.#ends.length - 1];
   }
 
   has(value: number): boolean {
@@ -33,7 +34,7 @@ export class RangeSet {
   /** Adds start..end (both included). Returns false when all of it was there already. */
   add(start: number, end: number = start): boolean {
     let first = this.#lastStartingAtOrBefore(start);
-    const reached = this.#ends[first] ?? -2;
+    const reached = first < 0 ? -2 : (this.#ends[first] ?? -2);
     if (reached >= end) return false;
     if (reached < start - 1) first++;
     else if (first === this.#ends.length - 1) {

@@ -44,9 +44,9 @@ const rekey = (find: string, replace: string): Edit => ({ file: "transport/rekey
 
 const liveAtInit: Edit = {
   file: "transport/endpoint.js",
-  find: 'openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);',
+  find: "openConnection(this.#surroundings, answeredHandshake(accepted, path), now);",
   replace:
-    'this.#lifecycle.goLive(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), undefined);',
+    "this.#lifecycle.goLive(openConnection(this.#surroundings, answeredHandshake(accepted, path), now), undefined);",
 };
 
 const noExchange: Edit = {

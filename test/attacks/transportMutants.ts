@@ -100,8 +100,8 @@ export const doorTwins: readonly TransportTwin[] = [
     story: ["onTheWire", "replayToReplace"],
     edits: [
       endpoint(
-        'openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now);',
-        'this.#lifecycle.confirm(openConnection(this.#surroundings, { ...accepted, role: "responder", path, rttMs: undefined }, now), now);',
+        "openConnection(this.#surroundings, answeredHandshake(accepted, path), now);",
+        "this.#lifecycle.confirm(openConnection(this.#surroundings, answeredHandshake(accepted, path), now), now);",
       ),
     ],
   },
@@ -139,7 +139,7 @@ export const doorTwins: readonly TransportTwin[] = [
     weakened: [
       handshake("datagram.length !== HANDSHAKE_SIZE || new ByteReader(datagram, 1).u32() !== VERSION", "false"),
     ],
-    edits: [handshake('concat(utf8("handfast/1"), header)', 'utf8("handfast/1")')],
+    edits: [handshake("concat(PROLOGUE, header)", "PROLOGUE")],
   },
   {
     id: "zero-psk-believed",

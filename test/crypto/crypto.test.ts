@@ -5,6 +5,7 @@ import type { Crypto } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
 import { nobleCrypto } from "#crypto/noble.js";
 import { loadSodiumCrypto } from "#crypto/sodium.node.js";
+import { sodiumHashes } from "#crypto/sodiumHashes.node.js";
 import { loadWasmCrypto } from "#crypto/wasm.node.js";
 import { fromHex, toHex } from "#kernel/bytes.js";
 
@@ -76,12 +77,26 @@ for (const crypto of [sodium, wasm])
     assert.throws(() => aead?.open(nonce, none, new Uint8Array(66), new Uint8Array(49)), RangeError);
   });
 
+test("hashes by libsodium leave no key and no message in their scratch", () => {
+  const seen: Uint8Array[] = [];
+  const { sha256, hmacSha256 } = sodiumHashes((digest, message) => {
+    seen.push(digest, message);
+    digest.set(nobleCrypto.sha256(message));
+  });
+  const [key, text] = [new Uint8Array(64).fill(3), new Uint8Array(70).fill(5)];
+  const results = [sha256(text, key), hmacSha256(key, text)].map(String);
+  assert.deepEqual(results, [nobleCrypto.sha256(text, key), nobleCrypto.hmacSha256(key, text)].map(String));
+  const scratch = seen.filter((bytes) => !results.includes(String(bytes)));
+  assert.ok(scratch.length >= 4);
+  for (const bytes of scratch) assert.ok(bytes.every((byte) => byte === 0));
+});
+
 test("sodium: a mask has five bytes", { skip: sodium ? false : "not installed" }, () => {
   assert.throws(() => sodium?.headerMask(new Uint8Array(32))(new Uint8Array(16), new Uint8Array(4)), RangeError);
 });
 
 /** Around what each back end treats in another way, too. */
-const LENGTHS = [...Array.from({ length: 20 }, (_, i) => i * 97), 2047, 2048, 2049, 16_384, 61_440];
+const LENGTHS = [...Array.from({ length: 20 }, (_, i) => i * 97), 1260, 1280, 1281, 2047, 2048, 2049, 16_384, 61_440];
 
 test("all back ends give the same bytes", () => {
   for (const [round, length] of LENGTHS.entries()) {
@@ -104,8 +119,12 @@ test("all back ends give the same bytes", () => {
       assert.equal(crypto.aead(key).open(nonce, aad, forged), undefined);
       assert.equal(crypto.aead(key).open(nonce, aad, a.subarray(3, 10)), undefined);
     }
-    assert.deepEqual(nobleCrypto.sha256(aad, text), nativeCrypto.sha256(aad, text));
-    assert.deepEqual(nobleCrypto.hmacSha256(key, text), nativeCrypto.hmacSha256(key, text));
+    const longKey = new Uint8Array(randomBytes(64 + (round % 2)));
+    for (const { name, sha256, hmacSha256 } of backEnds) {
+      assert.deepEqual(sha256(aad, text), nobleCrypto.sha256(aad, text), name);
+      for (const each of [key, longKey, aad])
+        assert.deepEqual(hmacSha256(each, text, aad), nobleCrypto.hmacSha256(each, text, aad), name);
+    }
     assert.deepEqual(nobleCrypto.x25519KeyPair(key), nativeCrypto.x25519KeyPair(key));
     const [p, q] = [nobleCrypto.p256KeyPair(key), nativeCrypto.p256KeyPair(key)];
     assert.deepEqual(p, q);

@@ -31,6 +31,9 @@ export class Host {
   readonly #pump: Pump;
   readonly #socket: DatagramSocket;
   readonly #crypto: Crypto;
+  /** What a real device has read from its disk long ago. */
+  readonly #psk = testSecret("bond");
+  readonly #serverStatic: Uint8Array;
   readonly #sessions = new Map<Connection, Session>();
 
   static async open(work: Work, name: string, host: string, port: number): Promise<Host> {
@@ -43,9 +46,13 @@ export class Host {
     const datagram = Number(work.settings["datagram"] ?? 1452);
     this.#socket = socket;
     this.#crypto = crypto;
+    this.#serverStatic = testIdentity(crypto, SERVER).public;
     this.#endpoint = new Endpoint({
-      ...{ crypto, random: systemRandom, identity: testIdentity(crypto, name), accept: name === SERVER },
-      lookup: (key) => (clients.has(toHex(key)) ? { psk: testSecret("bond"), id: toHex(key) } : undefined),
+      crypto,
+      random: systemRandom,
+      identity: testIdentity(crypto, name),
+      accept: name === SERVER,
+      lookup: (key) => (clients.has(toHex(key)) ? { psk: this.#psk, id: toHex(key) } : undefined),
       resetKey: testSecret("reset"),
       now: systemClock.now(),
       maxDatagram: () => datagram,
@@ -77,8 +84,8 @@ export class Host {
       this.onSession = resolve;
     });
     const to = [{ host: work.host, port: work.port }];
-    const peerStatic = testIdentity(this.#crypto, SERVER).public;
-    this.#endpoint.connect({ to, peerStatic, psk: testSecret("bond"), id: SERVER }, systemClock.now());
+    const peer = { peerStatic: this.#serverStatic, psk: this.#psk, id: SERVER };
+    this.#endpoint.connect({ to, ...peer }, systemClock.now());
     this.#pump.turn();
     return session;
   }

@@ -53,7 +53,8 @@ async function goodput({ link, megabytes, least, leastOfShort }: Goal, size: num
 const SHARED: Link = { ...GOOD_LINK, delayMs: 10, rate: 30 * MBIT, queue: 75_000, shared: true };
 
 async function crosstraffic(size: number): Promise<string> {
-  const [seeds, until] = size < 1 ? [1, 5000] : [3, 20_000];
+  // Four flows have found their shares after five seconds, not before.
+  const [seeds, until] = size < 1 ? [1, 10_000] : [3, 20_000];
   const shares = async (names: readonly ControllerName[], check: (shares: readonly number[]) => void) => {
     const first: number[] = [];
     for (let seed = 1; seed <= seeds; seed++) {
