@@ -140,12 +140,7 @@ export class Connection {
     }
     if (this.#keepAlive && now >= this.#idle.keepAliveAt) this.#parts.due.ping = true;
     if (this.#parts.blocked.tick(now)) this.#parts.due.blocked = true;
-    const { ptoCount } = this.#parts.recovery;
-    this.#outcomes.onLoss(this.#parts.recovery.onTimeout(now), now);
-    if (this.#parts.recovery.ptoCount > ptoCount) {
-      this.#counters.probeTimeouts++;
-      this.#options.log?.probeTimeout(this.#parts.recovery.ptoCount, now);
-    }
+    this.#outcomes.onTimeout(now);
     try {
       this.#options.rekey.tick(now);
       this.#syncRekey();
@@ -179,10 +174,7 @@ export class Connection {
     if (!this.#confirmed) return undefined;
     if (this.#closing.open) {
       const datagram = this.#sender.pathDatagram(now) ?? this.#sender.mtuProbe(now) ?? this.#sender.dataDatagram(now);
-      if (this.#parts.path.takeSuspect()) {
-        this.#events.push({ type: "suspect" });
-        this.#options.log?.path("suspect", this.path, now);
-      }
+      this.#tellOfPath(now);
       if (!datagram) this.#parts.blocked.look(whatHoldsUp(this.#parts, this.#sender.open), this.#pto, now);
       return datagram;
     }
@@ -246,6 +238,17 @@ export class Connection {
     this.#parts.path.verify(now);
     this.#options.log?.path("networkChanged", this.path, now);
     this.#outcomes.onPathMoved(false, now);
+    this.#options.onWork?.();
+  }
+
+  /** Nothing was heard from where the peer was, although it was asked. */
+  get suspect(): boolean {
+    return this.#parts.path.suspect;
+  }
+
+  /** Asks the peer at its address; "answers" or "suspect" follows if it is suspect. */
+  ask(now: Instant): void {
+    this.#parts.path.verify(now);
     this.#options.onWork?.();
   }
 
@@ -351,6 +354,13 @@ export class Connection {
     this.#frames.finish(now, this.#outcomes.onPathMoved);
     this.#options.log?.metrics(this.#parts.congestion.state, () => this.stats(now), now);
     this.#syncRekey();
+  }
+
+  #tellOfPath(now: Instant): void {
+    const news = this.#parts.path.takeNews();
+    if (!news) return;
+    this.#events.push({ type: news });
+    this.#options.log?.path(news, this.path, now);
   }
 
   #onStreamChange(stream: Stream): void {

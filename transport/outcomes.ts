@@ -35,7 +35,8 @@ export class Outcomes {
   }
 
   onDelivery(acked: readonly SentPacket[], now: Instant): void {
-    const { mtu } = this.#parts;
+    const { mtu, path } = this.#parts;
+    if (acked.length > 0) path.onAnswered();
     for (const { size, probe } of acked) {
       mtu.onAcked(size);
       if (probe && mtu.onProbeAcked(size, now)) this.#onPacketSize(now);
@@ -53,6 +54,19 @@ export class Outcomes {
       if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
     }
     if (mtu.onLost(lost, now)) this.#onPacketSize(now);
+  }
+
+  /** A deadline of loss recovery may have passed. */
+  onTimeout(now: Instant): void {
+    const { recovery, path } = this.#parts;
+    const { log, role } = this.#options;
+    const { ptoCount } = recovery;
+    this.onLoss(recovery.onTimeout(now), now);
+    if (recovery.ptoCount === ptoCount) return;
+    this.#counters.probeTimeouts++;
+    log?.probeTimeout(recovery.ptoCount, now);
+    // Who dialled can dial another way; who was dialled waits.
+    if (role === "initiator" && recovery.silent(now)) path.verify(now);
   }
 
   readonly onPathMoved = (sameHost: boolean, now: Instant): void => {

@@ -28,7 +28,9 @@ export class PathValidation {
   #current: Address;
   /** Newest first. */
   readonly #probes: Probe[] = [];
-  #suspectDue = false;
+  #suspect = false;
+  /** What the owner has not been told yet. */
+  #news: "suspect" | "answers" | undefined;
 
   constructor(current: Address, random: RandomSource) {
     this.#current = current;
@@ -58,10 +60,26 @@ export class PathValidation {
     else if (newest) this.#begin(from, bytes, now);
   }
 
-  /** Our own network changed, or we slept: is the peer still where it was? Asks at `at`. */
+  /** Nothing was heard from where the peer was, although it was asked. */
+  get suspect(): boolean {
+    return this.#suspect;
+  }
+
+  /** Our own network changed, we slept, or nothing is acknowledged: is the peer still where it was? Asks at `at`, from the beginning. */
   verify(at: Instant): void {
-    if (!this.#probes.some((probe) => sameAddress(probe.address, this.#current)))
-      this.#begin(this.#current, Number.POSITIVE_INFINITY, at);
+    const known = this.#probes.find((probe) => sameAddress(probe.address, this.#current));
+    if (!known) this.#begin(this.#current, Number.POSITIVE_INFINITY, at);
+    else if (known.tries > 0) {
+      known.tries = 0;
+      known.nextAt = at;
+    }
+  }
+
+  /** What we sent to the peer's address has arrived, and its answer here. */
+  onAnswered(): void {
+    if (!this.#suspect) return;
+    this.#suspect = false;
+    this.#news = "answers";
   }
 
   #begin(address: Address, received: number, nextAt: Instant): void {
@@ -73,7 +91,10 @@ export class PathValidation {
   challenge(now: Instant, ptoMs: number): { to: Address; token: Uint8Array; room: number } | undefined {
     for (const probe of [...this.#probes]) {
       if (now < probe.nextAt) continue;
-      if (probe.tries === SUSPECT_AFTER && sameAddress(probe.address, this.#current)) this.#suspectDue = true;
+      if (probe.tries === SUSPECT_AFTER && sameAddress(probe.address, this.#current)) {
+        this.#suspect = true;
+        this.#news = "suspect";
+      }
       if (probe.tries === TRIES) {
         this.#probes.splice(this.#probes.indexOf(probe), 1);
         continue;
@@ -98,11 +119,11 @@ export class PathValidation {
     if (probe) probe.sent += bytes;
   }
 
-  /** True once when the peer's address does not answer. */
-  takeSuspect(): boolean {
-    const due = this.#suspectDue;
-    this.#suspectDue = false;
-    return due;
+  /** The peer's address does not answer, each time that this is found; or it does again. */
+  takeNews(): "suspect" | "answers" | undefined {
+    const news = this.#news;
+    this.#news = undefined;
+    return news;
   }
 
   /**
@@ -114,6 +135,7 @@ export class PathValidation {
     if (!probe || !sameAddress(probe.address, from)) return undefined;
     // Whatever else was asked about is older, or a copy: its packets will say so again if it is real.
     this.#probes.length = 0;
+    this.onAnswered();
     if (sameAddress(probe.address, this.#current)) return undefined;
     const sameHost = probe.address.host === this.#current.host;
     this.#current = probe.address;

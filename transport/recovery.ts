@@ -10,6 +10,9 @@ import { SentRing } from "./sentRing.js";
 
 const PERSISTENT_CONGESTION_THRESHOLD = 3;
 const PROBES = 2;
+/** So many probe timeouts in a row, and so long without an acknowledgement, is no mere loss any more: PROTOCOL.md §8. */
+const SILENT_PTOS = 3;
+const SILENT_MS = 500;
 /** Skipped numbers to remember: a peer that acknowledges blindly meets one of them soon. */
 const MAX_SKIPPED = 16;
 
@@ -89,6 +92,12 @@ export class Recovery {
   get deadline(): Instant | undefined {
     if (this.#lossTime !== undefined) return this.#lossTime;
     return this.#sent.size > 0 ? this.#lastSentAt + this.pto : undefined;
+  }
+
+  /** What was sent is not acknowledged, however often it is said again: the path may be dead. */
+  silent(now: Instant): boolean {
+    const oldest = this.#sent.get(this.#sent.low);
+    return this.#ptoCount >= SILENT_PTOS && oldest !== undefined && now - oldest.sentAt >= SILENT_MS;
   }
 
   /** The path changed: what is in flight stays, the window and the estimate of the round trip start anew (RFC 9000 §9.4). */

@@ -69,7 +69,14 @@ interface Dialling {
   readonly peerName: string;
   readonly resolve: (session: PeerSession) => void;
   readonly reject: (error: Error) => void;
+  readonly unless: DialOptions["unless"];
   cancelled: boolean;
+}
+
+export interface DialOptions {
+  readonly timeoutMs?: number | undefined;
+  /** Asked when the peer has proved itself and before it hears that we have: true, and it never does. */
+  readonly unless?: (() => Promise<boolean>) | undefined;
 }
 
 type Connected = Extract<EndpointEvent, { type: "connected" }>;
@@ -138,7 +145,11 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
    * Connects to the holder of `bond` at any of these addresses, with the secrets that are stored now. The returned function gives up.
    * Dials to one device that run at once end with the same session.
    */
-  dial(bond: Bond, to: readonly Address[], timeoutMs?: number): { session: Promise<PeerSession>; cancel: () => void } {
+  dial(
+    bond: Bond,
+    to: readonly Address[],
+    { timeoutMs, unless }: DialOptions = {},
+  ): { session: Promise<PeerSession>; cancel: () => void } {
     const { store, crypto, clock } = this.#ports;
     const device = this.#deviceOf(bond);
     const { psks, hints, lineages } = secretsOf(crypto, bondsWith(store, bond.peerStatic));
@@ -149,7 +160,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const handle = this.#endpoint.connect(options, clock.now());
     let cancel = (): void => {};
     const session = new Promise<PeerSession>((resolve, reject) => {
-      const dialling: Dialling = { device, peerName: bond.name, resolve, reject, cancelled: false };
+      const dialling: Dialling = { device, peerName: bond.name, resolve, reject, unless, cancelled: false };
       this.#dialling.set(handle, dialling);
       cancel = () => {
         this.#endpoint.cancel(handle);
@@ -269,6 +280,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     this.#sessions.set(connection, session);
     const dials = dialling ? [dialling, ...this.#takeDials(peerId)] : [];
     try {
+      if (dialling && (await unneeded(dials))) throw givenUp();
       const handshake = { session, peerStatic, psk, exporter, dialled: dialling !== undefined };
       const proved = await proveBond(this.#ports, handshake, () => {
         if (dialling && !dials.some(wanted)) throw givenUp();
@@ -303,6 +315,12 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
 
 function wanted({ cancelled }: Dialling): boolean {
   return !cancelled;
+}
+
+/** All who dialled would rather have what they already have, if it is still good. */
+async function unneeded(dials: readonly Dialling[]): Promise<boolean> {
+  for (const { unless } of dials) if (!(await unless?.())) return false;
+  return true;
 }
 
 function givenUp(): HandfastError {

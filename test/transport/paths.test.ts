@@ -203,6 +203,48 @@ test("a path that answers is not suspect", async () => {
   assert.equal(suspects, 0);
 });
 
+/** What the client hears of its path, and the server of its own, while the network is dark for `darkMs`. */
+async function dark(seed: number, darkMs: number, speaker: "client" | "server") {
+  const world = new ChannelWorld({ seed, link: LINK, endpoint: { keepAlive: true } });
+  const ends = await world.connected();
+  await world.clock.runUntilAsync(() => false, 1_000);
+  const told: string[] = [];
+  for (const name of ["client", "server"] as const)
+    for (const event of ["suspect", "answers"] as const)
+      ends[name].on(event, () => told.push(`${name} ${event} ${(world.clock.now() - began).toFixed(0)}`));
+  world.network.link = { ...LINK, loss: 1 };
+  const began = world.clock.now();
+  ends[speaker].sendDatagram(Uint8Array.of(1));
+  await world.clock.runUntilAsync(() => false, darkMs);
+  world.network.link = LINK;
+  await world.clock.runUntilAsync(() => false, 5_000);
+  return told;
+}
+
+test("a path that answers nothing any more is suspect within a second and a half, and no longer when it answers", async () => {
+  for (let seed = 40; seed < 50; seed++) {
+    const told = await dark(seed, 3_000, "client");
+    const at = (event: string): number =>
+      Number(told.find((one) => one.startsWith(event))?.split(" ")[2] ?? Number.NaN);
+    assert.ok(at("client suspect") < 1_500, `seed ${seed}: ${told}`);
+    assert.ok(at("client answers") > 3_000, `seed ${seed}: ${told}`);
+    assert.ok(told.at(-1)?.startsWith("client answers"), `seed ${seed}: ${told}`);
+  }
+});
+
+test("half a second of darkness is no reason to doubt, and the server never doubts by itself", async () => {
+  for (let seed = 50; seed < 60; seed++) {
+    assert.deepEqual(await dark(seed, 490, "client"), [], `seed ${seed}`);
+    assert.deepEqual(await dark(seed, 3_000, "server"), [], `seed ${seed}`);
+  }
+});
+
+test("a suspicion is told again while it lasts", async () => {
+  const told = await dark(60, 15_000, "client");
+  const suspicions = told.filter((one) => one.startsWith("client suspect")).length;
+  assert.ok(suspicions >= 5 && suspicions <= 15, `${told}`);
+});
+
 test("after eight hours of sleep the keys are renewed before any data", async () => {
   const world = new ChannelWorld({ seed: 9, link: LINK, endpoint: { rekeyLimits: REKEY_LIMITS } });
   const { client, server } = await world.connected();
@@ -210,7 +252,7 @@ test("after eight hours of sleep the keys are renewed before any data", async ()
   world.client.endpoint.resume(world.clock.now(), 8 * 3_600_000);
   const sizes: number[] = [];
   world.network.tap = (bytes, from) => {
-    if (from.host === CLIENT.host && client.stats().epoch === 0) sizes.push(bytes.length);
+    if (from.host === CLIENT.host && (((bytes[0] ?? 0) >> 4) & 3) === 0) sizes.push(bytes.length);
     return [bytes];
   };
   const moved = transfer(client, server, world.random.bytes(50_000));
