@@ -14,6 +14,7 @@ import {
   RESPONSE_NOISE,
   sealCookie,
   VERSION,
+  versionsOffered,
 } from "./handshakePackets.js";
 import { INIT_HEAD, NOISE_TAG, NoiseResponder, RESPONSE_HEAD } from "./noise.js";
 import type { NoiseResult } from "./noiseState.js";
@@ -197,8 +198,9 @@ export class Acceptor {
     psk: Uint8Array,
   ): { reply: Uint8Array; result: NoiseResult } | undefined {
     const { crypto, random } = this.#options;
+    const { versions = versionsOffered(random) } = parameters;
     const payload = encodeParameters(
-      { ...parameters, handshakeDcid: init.scid, handshakeScid: scid, versions: [VERSION] },
+      { ...parameters, handshakeDcid: init.scid, handshakeScid: scid, versions },
       random,
     );
     const room = RESPONSE_NOISE - RESPONSE_HEAD - NOISE_TAG;

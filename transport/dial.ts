@@ -12,6 +12,7 @@ import {
   parseResponse,
   sealInit,
   VERSION,
+  versionsOffered,
   withCookie,
 } from "./handshakePackets.js";
 import { INIT_HEAD, NOISE_TAG, NoiseInitiator } from "./noise.js";
@@ -98,7 +99,8 @@ export class Dial {
     const header = initHeader(options.scid, random);
     const ephemeral = crypto.x25519KeyPair(random(32));
     this.#noise = new NoiseInitiator({ crypto, prologue: initPrologue(header), own, ephemeral, peerStatic });
-    const told = { ...options.parameters, versions: [VERSION], ...(options.hints && { bondHints: options.hints }) };
+    const { versions = versionsOffered(random) } = options.parameters;
+    const told = { ...options.parameters, versions, ...(options.hints && { bondHints: options.hints }) };
     const parameters = encodeParameters(told, random);
     const message = this.#noise.writeInit(padded(parameters, INIT_NOISE - INIT_HEAD - NOISE_TAG));
     // A bond never holds a low-order key: pairing refuses it.
