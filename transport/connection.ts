@@ -12,7 +12,7 @@ import { type CloseFrame, parseFrames } from "./frames.js";
 import { IdleTimer } from "./idle.js";
 import { DEFAULT_MAX_DATAGRAM } from "./mtu.js";
 import { Outcomes } from "./outcomes.js";
-import { DATA_OVERHEAD, MIN_PACKET, type PacketDrops } from "./packet.js";
+import { DATA_OVERHEAD, dropReason } from "./packet.js";
 import { PacketSender } from "./packetSender.js";
 import { PacketWriter } from "./packetWriter.js";
 import type { Stream } from "./stream.js";
@@ -114,6 +114,8 @@ export class Connection {
           const reason = dropReason(datagram, protection.drops, forged, duplicate);
           this.#options.log.packetDropped(reason, datagram.length, now);
         }
+        if (protection.drops.duplicate > duplicate)
+          this.#parts.arrivals.onDuplicate(protection.duplicateNumber, datagram.length, from, now);
         if (protection.drops.forged > forged && this.#closing.open && rekey.onPacketForged(now)) {
           // Who made them knows the connection ID that the peer sends to: from now on it is another one.
           this.#parts.cids.renew();
@@ -328,7 +330,7 @@ export class Connection {
       this.#closing.onPacketWhileClosing();
       return;
     }
-    const { acks, path, rtt, memory, receiveWindow, due } = this.#parts;
+    const { arrivals, path, memory, receiveWindow, due } = this.#parts;
     this.#idle.onReceived(now);
     if (!this.#confirmed) {
       this.#confirmed = true;
@@ -340,7 +342,8 @@ export class Connection {
     this.#frames.begin(from, size, now);
     const { refused } = memory.receiving;
     const eliciting = parseFrames(opened.payload, this.#frames);
-    if (memory.receiving.refused === refused) acks.onReceived(opened.packetNumber, size, eliciting, now, rtt.smoothed);
+    if (memory.receiving.refused === refused)
+      arrivals.onReceived(opened.packetNumber, size, eliciting, from, now, this.#pto);
     else {
       // PROTOCOL.md §7: as if it were lost, so that it comes again; but the peer must hear that we are here.
       receiveWindow.repeat();
@@ -389,11 +392,4 @@ export class Connection {
       this.#pto,
     );
   }
-}
-
-/** Which of the counters was raised. */
-function dropReason(datagram: Uint8Array, drops: PacketDrops, forged: number, duplicate: number): keyof PacketDrops {
-  if (datagram.length < MIN_PACKET) return "short";
-  if (drops.forged > forged) return "forged";
-  return drops.duplicate > duplicate ? "duplicate" : "epoch";
 }

@@ -36,6 +36,7 @@ export class ConnectionFrames implements FrameSink {
   #challenged = false;
   #now: Instant = 0;
   #ackNow = false;
+  #proved = true;
   #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
 
   constructor(parts: ConnectionParts, writer: PacketWriter, events: ConnectionEvent[], hooks: FrameHooks) {
@@ -51,6 +52,7 @@ export class ConnectionFrames implements FrameSink {
     this.#size = size;
     this.#challenged = false;
     this.#now = now;
+    this.#proved = this.#parts.arrivals.proved(from);
   }
 
   /** After the last frame of the packet: tells what changed. */
@@ -74,7 +76,7 @@ export class ConnectionFrames implements FrameSink {
   }
 
   onAck(frame: AckFrame): void {
-    const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
+    const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now, this.#proved);
     this.#writer.onAcked(late);
     if (this.#hooks.log) for (const { number } of late) this.#hooks.log.spuriousLoss(number, this.#now);
     this.#writer.onAcked(acked);

@@ -1,5 +1,6 @@
 import type { Address, RandomSource } from "#kernel/ports.js";
 import { Acknowledgements } from "./acknowledgements.js";
+import { Arrivals } from "./arrivals.js";
 import { Blocked } from "./blocked.js";
 import type { CongestionController } from "./congestion.js";
 import { type ControllerName, createController, DEFAULT_CONTROLLER } from "./controllers.js";
@@ -33,6 +34,7 @@ export interface ConnectionParts {
   readonly pacer: Pacer;
   readonly recovery: Recovery;
   readonly acks: Acknowledgements;
+  readonly arrivals: Arrivals;
   readonly streams: StreamTable;
   readonly sendQueue: SendQueue;
   readonly sendCredit: SendCredit;
@@ -98,12 +100,15 @@ export function createParts(input: {
     memory,
     input.onStreamChange,
   );
+  const acks = new Acknowledgements(local.maxAckDelayMs);
+  const path = new PathValidation(input.path, input.random);
   return {
     rtt,
     congestion,
     pacer: new Pacer(BASE_DATAGRAM),
     recovery: new Recovery(rtt, congestion, peer.maxAckDelayMs),
-    acks: new Acknowledgements(local.maxAckDelayMs),
+    acks,
+    arrivals: new Arrivals(acks, path, rtt, !input.initiator),
     streams,
     sendQueue: new SendQueue(),
     sendCredit: new SendCredit(peer.maxData),
@@ -112,7 +117,7 @@ export function createParts(input: {
     datagramsIn: new DatagramQueue(memory.receiving),
     memory,
     crypto: new CryptoStream(),
-    path: new PathValidation(input.path, input.random),
+    path,
     cids: input.cids,
     due: {
       ping: false,

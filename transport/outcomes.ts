@@ -73,6 +73,7 @@ export class Outcomes {
     const parts = this.#parts;
     this.#counters.pathChanges++;
     parts.cids.onMoved();
+    parts.arrivals.onPathMoved(now);
     parts.recovery.probe();
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;

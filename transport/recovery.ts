@@ -139,15 +139,15 @@ export class Recovery {
     this.#congestion.onSent(sent);
   }
 
-  /** Throws TransportError for an ACK of a packet that was never sent. */
-  onAck(frame: AckFrame, now: Instant): Outcome {
+  /** `timely`: it took the way of the path. Throws TransportError for an ACK of a packet that was never sent. */
+  onAck(frame: AckFrame, now: Instant, timely = true): Outcome {
     this.#refuseImpossible(frame);
     const inFlightBefore = this.#bytesInFlight;
     const late = this.#thresholds.onAck(frame.ranges, this.#largestAcked, now, this.#rtt.smoothed);
     const acked = this.#takeAcked(frame.ranges, now);
     if (acked.length === 0 && late.packets.length === 0) return NOTHING;
     for (const packet of late.packets) this.#rate.delivered += packet.size;
-    const rttMs = this.#sampleRtt(acked[acked.length - 1], frame, now);
+    const rttMs = timely ? this.#sampleRtt(acked[acked.length - 1], frame, now) : undefined;
     this.#largestAcked = Math.max(this.#largestAcked, frame.largest);
     if (late.undone) this.#congestion.onSpuriousLoss();
     const lost = this.#detectLost(now);
