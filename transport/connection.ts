@@ -140,7 +140,7 @@ export class Connection {
       this.abort(new TransportError(TRANSPORT_ERROR.IDLE, "Nothing was heard from the other side for too long."));
       return;
     }
-    if (this.#keepAlive && now >= this.#idle.keepAliveAt) this.#parts.due.ping = true;
+    if (this.#keepAlive && this.#idle.takeKeepAlive(now)) this.#parts.due.ping = true;
     if (this.#parts.blocked.tick(now)) this.#parts.due.blocked = true;
     this.#outcomes.onTimeout(now);
     try {
@@ -341,7 +341,10 @@ export class Connection {
     this.#options.rekey.onPacketOpened(opened.epoch, size, now, this.#pto);
     this.#frames.begin(from, size, now);
     const { refused } = memory.receiving;
+    const { highest } = receiveWindow;
     const eliciting = parseFrames(opened.payload, this.#frames);
+    // Only our own word can heal a path that a NAT has changed.
+    if (receiveWindow.highest > highest && this.#options.role === "initiator") this.#idle.onData();
     if (memory.receiving.refused === refused)
       arrivals.onReceived(opened.packetNumber, size, eliciting, from, now, this.#pto);
     else {

@@ -5,6 +5,7 @@ import type { ConnectionParts } from "./connectionParts.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import type { AckFrame, AckFrequency, CloseFrame, FrameSink } from "./frames.js";
 import type { PacketWriter } from "./packetWriter.js";
+import type { Proof } from "./pathValidation.js";
 import type { ReceiveSide } from "./receiveSide.js";
 import type { SentPacket } from "./sentPacket.js";
 import type { Stream } from "./stream.js";
@@ -37,7 +38,7 @@ export class ConnectionFrames implements FrameSink {
   #now: Instant = 0;
   #ackNow = false;
   #proved = true;
-  #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
+  #proof: Proof | undefined;
 
   constructor(parts: ConnectionParts, writer: PacketWriter, events: ConnectionEvent[], hooks: FrameHooks) {
     this.#parts = parts;
@@ -61,13 +62,16 @@ export class ConnectionFrames implements FrameSink {
       this.#events.push({ type: "stream", stream });
     if (this.#ackNow) this.#parts.acks.expedite(now);
     this.#ackNow = false;
-    if (this.#moved) {
-      this.#hooks.log?.path("moved", this.#moved.address, now);
-      onPathMoved(this.#moved.sameHost, now);
-      this.#events.push({ type: "path", address: this.#moved.address });
-      this.#moved = undefined;
+    if (!this.#proof) return;
+    const { moved, roundTripMs } = this.#proof;
+    this.#proof = undefined;
+    if (moved) {
+      this.#hooks.log?.path("moved", moved.address, now);
+      onPathMoved(moved.sameHost, now);
+      this.#events.push({ type: "path", address: moved.address });
       this.#parts.acks.expedite(now);
     }
+    if (roundTripMs !== undefined) this.#parts.rtt.guess(roundTripMs);
   }
 
   /** Streams to tell the application of, once each however many packets they came in. */
@@ -174,7 +178,7 @@ export class ConnectionFrames implements FrameSink {
   }
 
   onPathResponse(token: Uint8Array): void {
-    this.#moved = this.#parts.path.onResponse(token, this.#from) ?? this.#moved;
+    this.#proof = this.#parts.path.onResponse(token, this.#from, this.#now) ?? this.#proof;
   }
 
   onNewConnectionId(sequence: number, retirePrior: number, cid: Uint8Array, token: Uint8Array): void {

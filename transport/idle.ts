@@ -1,11 +1,15 @@
 import type { Instant } from "#kernel/ports.js";
 
+/** The peer was in the middle of saying something: whatever has become of it, we ask once, so soon. PROTOCOL.md §8. */
+const BROKEN_OFF_MS = 2000;
+
 /** When silence ends a connection, and when to break it: RFC 9000 §10.1. */
 export class IdleTimer {
   readonly #timeoutMs: number;
   #since: Instant;
   #sentSinceReceived = false;
   #heardAt: Instant;
+  #amidst = false;
 
   /** `timeoutMs`: the smaller of both ends' parameters; 0 means no timeout. */
   constructor(timeoutMs: number, now: Instant) {
@@ -20,6 +24,18 @@ export class IdleTimer {
     this.#sentSinceReceived = false;
   }
 
+  /** Bytes of a stream came that were new. */
+  onData(): void {
+    this.#amidst = true;
+  }
+
+  /** True when it is time for a PING; then it is asked. */
+  takeKeepAlive(now: Instant): boolean {
+    if (now < this.keepAliveAt) return false;
+    this.#amidst = false;
+    return true;
+  }
+
   /** Only the first ack-eliciting packet after hearing something restarts the timer. */
   onElicitingSent(now: Instant): void {
     if (!this.#sentSinceReceived) this.#since = now;
@@ -31,9 +47,10 @@ export class IdleTimer {
     return this.#timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#since + Math.max(this.#timeoutMs, 3 * ptoMs);
   }
 
-  /** When a PING should go out to keep the connection alive: a third of the timeout after the last word from the peer. */
+  /** When a PING should go out to keep the connection alive: a third of the timeout after the last word from the peer, or sooner when that was half of one. */
   get keepAliveAt(): Instant {
     if (this.#timeoutMs === 0 || this.#sentSinceReceived) return Number.POSITIVE_INFINITY;
-    return this.#heardAt + this.#timeoutMs / 3;
+    const third = this.#timeoutMs / 3;
+    return this.#heardAt + (this.#amidst ? Math.min(BROKEN_OFF_MS, third) : third);
   }
 }

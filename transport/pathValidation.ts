@@ -17,6 +17,15 @@ interface Probe {
   sent: number;
   tries: number;
   nextAt: Instant;
+  askedAt: Instant;
+}
+
+/** What an answer to a challenge has shown. */
+export interface Proof {
+  /** Where the peer has moved. */
+  readonly moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
+  /** Of the question and its answer, when it was asked only once. */
+  readonly roundTripMs: number | undefined;
 }
 
 /**
@@ -83,7 +92,7 @@ export class PathValidation {
   }
 
   #begin(address: Address, received: number, nextAt: Instant): void {
-    this.#probes.unshift({ address, token: this.#random(8), received, sent: 0, tries: 0, nextAt });
+    this.#probes.unshift({ address, token: this.#random(8), received, sent: 0, tries: 0, nextAt, askedAt: nextAt });
     if (this.#probes.length > MAX_PROBES) this.#probes.pop();
   }
 
@@ -100,6 +109,7 @@ export class PathValidation {
         continue;
       }
       probe.nextAt = now + ptoMs;
+      probe.askedAt = now;
       probe.tries++;
       const room = probe.received * AMPLIFICATION - probe.sent;
       if (room >= MIN_PACKET) return { to: probe.address, token: probe.token, room };
@@ -127,18 +137,20 @@ export class PathValidation {
   }
 
   /**
-   * Returns the new address if the token proves one, and whether only its port is new. The answer has to come from there:
+   * What the token proves, if anything. The answer has to come from there:
    * otherwise a copier could have our peer answer the challenge that it caused.
    */
-  onResponse(token: Uint8Array, from: Address): { address: Address; sameHost: boolean } | undefined {
+  onResponse(token: Uint8Array, from: Address, now: Instant): Proof | undefined {
     const probe = this.#probes.find((one) => equalConstantTime(one.token, token));
     if (!probe || !sameAddress(probe.address, from)) return undefined;
     // Whatever else was asked about is older, or a copy: its packets will say so again if it is real.
     this.#probes.length = 0;
     this.onAnswered();
-    if (sameAddress(probe.address, this.#current)) return undefined;
-    const sameHost = probe.address.host === this.#current.host;
-    this.#current = probe.address;
-    return { address: probe.address, sameHost };
+    const roundTripMs = probe.tries === 1 ? now - probe.askedAt : undefined;
+    const { address } = probe;
+    if (sameAddress(address, this.#current)) return { moved: undefined, roundTripMs };
+    const sameHost = address.host === this.#current.host;
+    this.#current = address;
+    return { moved: { address, sameHost }, roundTripMs };
   }
 }
