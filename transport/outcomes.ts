@@ -35,9 +35,12 @@ export class Outcomes {
   }
 
   onDelivery(acked: readonly SentPacket[], now: Instant): void {
-    const { mtu, path } = this.#parts;
+    const { mtu, path, recovery } = this.#parts;
     if (acked.length > 0) path.onAnswered();
-    for (const { size, probe } of acked) {
+    for (const packet of acked) {
+      // Of another path: its size says nothing about this one.
+      if (!recovery.onPath(packet)) continue;
+      const { size, probe } = packet;
       mtu.onAcked(size);
       if (probe && mtu.onProbeAcked(size, now)) this.#onPacketSize(now);
     }
@@ -51,9 +54,10 @@ export class Outcomes {
       this.#writer.onLost(frames);
       this.#counters.bytesLost += size;
       if (log) log.packetLost(number, recovery.largestAcked - number < recovery.packetThreshold, probe, now);
-      if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
     }
-    if (mtu.onLost(lost, now)) this.#onPacketSize(now);
+    const here = lost.filter((packet) => recovery.onPath(packet));
+    for (const { size, probe } of here) if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
+    if (here.length > 0 && mtu.onLost(here, now)) this.#onPacketSize(now);
   }
 
   /** A deadline of loss recovery may have passed. */
@@ -75,6 +79,8 @@ export class Outcomes {
     parts.cids.onMoved();
     parts.arrivals.onPathMoved(now);
     parts.recovery.probe();
+    // What the reader has waited for longest leads the way, if it can be said again.
+    for (const { frames } of parts.recovery.oldest(parts.recovery.probesDue)) this.#writer.onLost(frames);
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;
     const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);

@@ -100,16 +100,25 @@ export class Recovery {
     return this.#ptoCount >= SILENT_PTOS && oldest !== undefined && now - oldest.sentAt >= SILENT_MS;
   }
 
-  /** The path changed: what is in flight stays, the window and the estimate of the round trip start anew (RFC 9000 §9.4). */
+  /**
+   * The path changed: the window and the estimate of the round trip start anew, and what is still out there says nothing about
+   * the new one, neither by arriving nor by being lost, and takes no room on it (RFC 9000 §9.4).
+   */
   startPath(congestion: CongestionController): void {
     this.#congestion = congestion;
     this.#rtt.reset();
     this.#firstOnPath = this.#largestSent + 1;
+    this.#bytesInFlight = 0;
+  }
+
+  /** It was sent on the path of now. */
+  onPath({ number }: { readonly number: number }): boolean {
+    return number >= this.#firstOnPath;
   }
 
   /** The peer is heard from another place: what was sent to the old one may be lost, and its silence says nothing. */
   probe(): void {
-    if (this.#bytesInFlight === 0) return;
+    if (this.#sent.size === 0) return;
     this.#ptoCount = 0;
     this.#probes = PROBES;
   }
@@ -146,21 +155,13 @@ export class Recovery {
     const late = this.#thresholds.onAck(frame.ranges, this.#largestAcked, now, this.#rtt.smoothed);
     const acked = this.#takeAcked(frame.ranges, now);
     if (acked.length === 0 && late.packets.length === 0) return NOTHING;
-    for (const packet of late.packets) this.#rate.delivered += packet.size;
+    for (const packet of this.#here(late.packets)) this.#rate.delivered += packet.size;
     const rttMs = timely ? this.#sampleRtt(acked[acked.length - 1], frame, now) : undefined;
     this.#largestAcked = Math.max(this.#largestAcked, frame.largest);
     if (late.undone) this.#congestion.onSpuriousLoss();
     const lost = this.#detectLost(now);
     this.#onLost(lost, now);
-    const ackedBytes = total(acked);
-    this.#congestion.onAck(
-      {
-        ...{ now, acked, ackedBytes, lostBytes: total(lost), inFlightBefore, inFlight: this.#bytesInFlight, rttMs },
-        delivered: this.#rate.delivered,
-        rate: this.#rate.take(now, this.#rtt.min),
-      },
-      this.#rtt,
-    );
+    this.#tellArrivals(this.#here(acked), this.#here(lost), { now, inFlightBefore, rttMs });
     this.#ptoCount = 0;
     this.#probes = 0;
     return { acked, lost, late: late.packets };
@@ -193,6 +194,22 @@ export class Recovery {
     return found;
   }
 
+  /** Those that were sent on the path of now; the numbers rise. */
+  #here(packets: readonly SentPacket[]): readonly SentPacket[] {
+    const [first] = packets;
+    return first && !this.onPath(first) ? packets.filter((packet) => this.onPath(packet)) : packets;
+  }
+
+  #tellArrivals(
+    acked: readonly SentPacket[],
+    lost: readonly SentPacket[],
+    seen: { readonly now: Instant; readonly inFlightBefore: number; readonly rttMs: number | undefined },
+  ): void {
+    const ack = { ...seen, acked, ackedBytes: total(acked), lostBytes: total(lost), inFlight: this.#bytesInFlight };
+    const rate = this.#rate.take(seen.now, this.#rtt.min);
+    this.#congestion.onAck({ ...ack, delivered: this.#rate.delivered, rate }, this.#rtt);
+  }
+
   #refuseImpossible(frame: AckFrame): void {
     const { largest, ranges } = frame;
     const never = largest > this.#largestSent || coversAny(ranges, this.#skipped);
@@ -211,7 +228,7 @@ export class Recovery {
       for (let number = Math.max(ranges[i] ?? 0, this.#sent.low); number <= end; number++) {
         const packet = this.#take(number);
         if (!packet) continue;
-        this.#rate.onAcked(packet, now);
+        if (this.onPath(packet)) this.#rate.onAcked(packet, now);
         acked.push(packet);
       }
     }
@@ -220,7 +237,7 @@ export class Recovery {
 
   #take(number: number): SentPacket | undefined {
     const packet = this.#sent.take(number);
-    if (packet) this.#bytesInFlight -= packet.size;
+    if (packet && this.onPath(packet)) this.#bytesInFlight -= packet.size;
     return packet;
   }
 
@@ -254,13 +271,15 @@ export class Recovery {
 
   #onLost(all: readonly SentPacket[], now: Instant): void {
     if (all.length === 0) return;
-    const lost = all.some((packet) => packet.probe) ? all.filter((packet) => !packet.probe) : all;
+    const given = all.some((packet) => packet.probe) ? all.filter((packet) => !packet.probe) : all;
+    if (given.length === 0) return;
+    this.lostPackets += given.length;
+    this.#thresholds.onLost(given, now, this.#rtt.pto(this.#peerMaxAckDelayMs));
+    const lost = this.#here(given);
     const newest = lost[lost.length - 1];
     const oldest = lost[0];
     if (!newest || !oldest) return;
-    this.lostPackets += lost.length;
     this.#rate.lost += total(lost);
-    this.#thresholds.onLost(lost, now, this.#rtt.pto(this.#peerMaxAckDelayMs));
     this.#congestion.onLost(lost, now);
     // RFC 9002 §7.6.2: everything over this span was lost, and we had an estimate before it began.
     const span = this.#rtt.pto(this.#peerMaxAckDelayMs) * PERSISTENT_CONGESTION_THRESHOLD;
