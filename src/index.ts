@@ -6,7 +6,7 @@ export { nobleCrypto } from "#crypto/noble.js";
 export { BondCopiedError, IdentityChangedError } from "#device/bondErrors.js";
 export type { DevicePorts, PeerSession } from "#device/channel.js";
 export { Client } from "#device/client.js";
-export type { DeviceStats } from "#device/deviceStats.js";
+export type { DeviceStats, Warnings } from "#device/deviceStats.js";
 export type { FoundDevice } from "#device/discovered.js";
 export type { Advertisement, Discovery, Host } from "#device/discoveryPort.js";
 export type { ApprovalRequest, PairingPeer, PairingRequest } from "#device/pairingEvents.js";

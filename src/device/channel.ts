@@ -17,7 +17,7 @@ import { Session } from "#transport/session.js";
 import { SessionClosedError } from "#transport/sessionErrors.js";
 import { bondsWith, deviceIdOf, forgetDevice, isStale } from "./bondBook.js";
 import { BondCopiedError } from "./bondErrors.js";
-import type { DeviceStats, Drops } from "./deviceStats.js";
+import type { DeviceStats, Drops, Warnings } from "./deviceStats.js";
 import type { Discovery } from "./discoveryPort.js";
 import { bondGone, proveBond } from "./prove.js";
 import { chooseSecret, secretsOf } from "./ratchet.js";
@@ -92,6 +92,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   readonly #sessions = new Map<Connection, Session>();
   readonly #dialling = new Map<number, Dialling>();
   readonly #stopWatching: (() => void) | undefined;
+  readonly warnings: { -readonly [Name in keyof Warnings]: number } = { identityChanged: 0, bondCopied: 0 };
 
   constructor(ports: DevicePorts, accept: boolean) {
     super();
@@ -125,7 +126,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const { socket, loopLag } = this.#ports;
     const seen = { sendQueueBytes: socket.queuedBytes ?? 0, eventLoopLagP99Ms: loopLag?.p99Ms() };
     const { drops, ...endpoint } = this.#endpoint.stats();
-    return { ...endpoint, drops: this.#dropsWith(drops), ...seen };
+    return { ...endpoint, drops: this.#dropsWith(drops), warnings: { ...this.warnings }, ...seen };
   }
 
   #dropsWith(channel: EndpointDrops): Drops {
@@ -266,6 +267,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   }
 
   #onCopied({ peerId, peerStatic }: Copied, dialling: Dialling | undefined): void {
+    this.warnings.bondCopied++;
     const name = dialling?.peerName ?? bondsWith(this.#ports.store, peerStatic)[0]?.name ?? peerId;
     const error = new BondCopiedError(peerId, name);
     if (dialling) dialling.reject(error);

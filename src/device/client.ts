@@ -9,7 +9,7 @@ import type { MemoryStats } from "#transport/endpointMemory.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
-import type { DeviceStats, Drops } from "./deviceStats.js";
+import type { DeviceStats, Drops, Warnings } from "./deviceStats.js";
 import { Discovered } from "./discovered.js";
 import type { Host } from "./discoveryPort.js";
 import { type ConnectOptions, type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
@@ -63,6 +63,11 @@ export class Client implements AsyncDisposable {
   /** What has been dropped and why, for `status`. */
   get drops(): Drops {
     return this.#channel.drops;
+  }
+
+  /** What the person should know of, and how often it was, for `status`. */
+  get warnings(): Warnings {
+    return { ...this.#channel.warnings };
   }
 
   /** Sessions, handshakes, drops, memory and queues of this moment. */
@@ -218,6 +223,7 @@ export class Client implements AsyncDisposable {
   }
 
   #identityChanged(bond: Bond): IdentityChangedError {
+    this.#channel.warnings.identityChanged++;
     return new IdentityChangedError(deviceIdOf(this.#ports.crypto, bond.peerStatic), bond.name);
   }
 }

@@ -11,7 +11,7 @@ import type { Question as PairingQuestion } from "#pairing/responderStates.js";
 import type { MemoryStats } from "#transport/endpointMemory.js";
 import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { DeviceChannel, type DevicePorts, type PeerSession } from "./channel.js";
-import type { DeviceStats, Drops } from "./deviceStats.js";
+import type { DeviceStats, Drops, Warnings } from "./deviceStats.js";
 import type { Advertisement } from "./discoveryPort.js";
 import {
   type ApprovalRequest,
@@ -128,6 +128,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   /** What has been dropped and why, for `status`. */
   get drops(): Drops {
     return { ...this.#channel.drops, pairing: { ...this.#responder.drops } };
+  }
+
+  /** What the person should know of, and how often it was, for `status`. */
+  get warnings(): Warnings {
+    return { ...this.#channel.warnings };
   }
 
   /** Sessions, handshakes, drops, memory and queues of this moment. */
