@@ -39,7 +39,7 @@ export class Arrivals {
 
   /** `ptoMs` bounds how long an acknowledgement waits for a proof. */
   onReceived(number: number, size: number, eliciting: boolean, from: Address, now: Instant, ptoMs: number): void {
-    this.#expire(now);
+    if (this.#held.size > 0) this.#expire(now);
     if (this.proved(from)) this.#acks.onReceived(number, size, eliciting, now, this.#rtt.smoothed);
     else this.#held.set(number, { size, eliciting, until: now + 3 * ptoMs });
   }

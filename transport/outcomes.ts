@@ -48,6 +48,7 @@ export class Outcomes {
   }
 
   onLoss(lost: readonly SentPacket[], now: Instant): void {
+    if (lost.length === 0) return;
     const { mtu, rtt, recovery } = this.#parts;
     const { log } = this.#options;
     for (const { number, frames, size, probe } of lost) {
@@ -57,7 +58,7 @@ export class Outcomes {
     }
     const here = lost.filter((packet) => recovery.onPath(packet));
     for (const { size, probe } of here) if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
-    if (here.length > 0 && mtu.onLost(here, now)) this.#onPacketSize(now);
+    if (mtu.onLost(here, now)) this.#onPacketSize(now);
   }
 
   /** A deadline of loss recovery may have passed. */
