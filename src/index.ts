@@ -7,7 +7,7 @@ export { BondCopiedError, IdentityChangedError } from "#device/bondErrors.js";
 export type { PeerSession } from "#device/channel.js";
 export { Client } from "#device/client.js";
 export type { DevicePorts } from "#device/devicePorts.js";
-export type { DeviceStats } from "#device/deviceStats.js";
+export type { DeviceStats, Warnings } from "#device/deviceStats.js";
 export type { FoundDevice } from "#device/discovered.js";
 export type { Advertisement, Discovery, Host } from "#device/discoveryPort.js";
 export type { ApprovalRequest, PairingPeer, PairingRequest } from "#device/pairingEvents.js";

@@ -13,6 +13,7 @@ import {
   RESPONSE_NOISE,
   sealCookie,
   VERSION,
+  versionsOffered,
 } from "./handshakePackets.js";
 import { INIT_HEAD, NOISE_TAG, NoiseResponder, RESPONSE_HEAD } from "./noise.js";
 import type { NoiseResult } from "./noiseState.js";
@@ -163,6 +164,7 @@ export class Acceptor {
     const parameters = this.#options.parameters();
     const localCid = newCid();
     const told = limitsOf(parameters);
+    if (parameters.versions) told.versions = parameters.versions;
     told.resetToken = resetToken(crypto, resetKey, localCid);
     const { psk, copied } = bond.choose?.(peer.bondHints ?? []) ?? { psk: bond.psk, copied: false };
     if (copied) told.bondCopied = true;
@@ -205,7 +207,7 @@ export class Acceptor {
     const { crypto, random, newEphemeral } = this.#options;
     told.handshakeDcid = init.scid;
     told.handshakeScid = scid;
-    told.versions = [VERSION];
+    told.versions ??= versionsOffered(random);
     const payload = encodeParameters(told, random);
     const room = RESPONSE_NOISE - RESPONSE_HEAD - NOISE_TAG;
     const ephemeral = newEphemeral?.() ?? crypto.x25519KeyPair(random(32));

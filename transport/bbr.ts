@@ -1,5 +1,5 @@
 import type { Instant } from "#kernel/ports.js";
-import { type BbrState, GAINS, windowGain } from "./bbrStates.js";
+import { type BbrState, fullGain, GAINS, windowGain } from "./bbrStates.js";
 import { type AckReport, type CongestionController, initialWindow } from "./congestion.js";
 import { FullPipe } from "./fullPipe.js";
 import { LossLimits } from "./lossLimits.js";
@@ -154,7 +154,7 @@ export class Bbr implements CongestionController {
     const ours = last.losses + last.arrivals >= STARTUP_FLIGHT;
     if (flooded && ours && last.losses >= STARTUP_LOSSES) {
       this.#pipeFilled = true;
-      this.#limits.onStartupOverflow(last.delivered, this.#inFlight(1));
+      this.#limits.onStartupOverflow(last.delivered, this.#inFlight(fullGain(this.#model.minRttMs)));
     } else if (last.peak >= WINDOW_USED * this.#window) this.#pipeFilled = this.#pipe.onRound(rate);
   }
 

@@ -41,7 +41,7 @@ export class Connection {
     this.#writer = new PacketWriter(this.#parts);
     this.#sender = new PacketSender(options, this.#parts, this.#writer);
     this.#outcomes = new Outcomes(options, this.#parts, this.#writer, this.#sender, this.#counters, maxDatagram);
-    this.#timers = new ConnectionTimers(options, this.#parts, this.#sender, this.#outcomes, this.#counters);
+    this.#timers = new ConnectionTimers(options, this.#parts, this.#sender, this.#outcomes);
     this.#receiver = new PacketReceiver(options, this.#parts, this.#writer, this.#outcomes, this.#counters);
     this.#confirmed = options.role === "initiator";
     this.#held = options.held === true;
@@ -86,7 +86,7 @@ export class Connection {
   receive(datagram: Uint8Array, from: Address, now: Instant): boolean {
     if (this.#closing.over) return false;
     try {
-      const packet = this.#receiver.open(datagram, this.#closing.open, now);
+      const packet = this.#receiver.open(datagram, from, this.#closing.open, now);
       if (!packet) return false;
       if (this.#closing.open) this.#onAuthentic(packet, datagram, from, now);
       else this.#closing.onPacketWhileClosing();
@@ -118,14 +118,10 @@ export class Connection {
   }
 
   nextDatagram(now: Instant): OutgoingDatagram | undefined {
-    if (this.#held) return undefined;
-    if (!this.#confirmed) return undefined;
+    if (this.#held || !this.#confirmed) return undefined;
     if (this.#closing.open) {
       const datagram = this.#sender.pathDatagram(now) ?? this.#sender.mtuProbe(now) ?? this.#sender.dataDatagram(now);
-      if (this.#parts.path.takeSuspect()) {
-        this.#parts.events.push({ type: "suspect" });
-        this.#options.log?.path("suspect", this.path, now);
-      }
+      this.#outcomes.tellOfPath(now);
       if (!datagram) {
         const why = whatHoldsUp(this.#parts, this.#writer.ready !== undefined, this.#sender.open);
         this.#parts.blocked.look(why, this.#pto, now);
@@ -184,6 +180,17 @@ export class Connection {
     this.#parts.path.verify(now);
     this.#options.log?.path("networkChanged", this.path, now);
     this.#outcomes.onPathMoved(false, now);
+    this.#options.onWork?.();
+  }
+
+  /** Nothing was heard from where the peer was, although it was asked. */
+  get suspect(): boolean {
+    return this.#parts.path.suspect;
+  }
+
+  /** Asks the peer at its address; "answers" or "suspect" follows if it is suspect. */
+  ask(now: Instant): void {
+    this.#parts.path.verify(now);
     this.#options.onWork?.();
   }
 

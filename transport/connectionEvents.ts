@@ -16,6 +16,8 @@ export type ConnectionEvent =
   | { readonly type: "path"; readonly address: Address }
   /** The peer does not answer where it was: a fresh handshake should be tried beside this connection. */
   | { readonly type: "suspect" }
+  /** It does again. */
+  | { readonly type: "answers" }
   /** The device slept; for so long its clock stood still. */
   | { readonly type: "resumed"; readonly hiddenMs: number }
   | { readonly type: "closed"; readonly info: CloseInfo };

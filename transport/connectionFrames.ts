@@ -5,6 +5,7 @@ import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import type { AckFrame, AckFrequency, CloseFrame, FrameSink } from "./frames.js";
 import type { Outcomes } from "./outcomes.js";
 import type { PacketWriter } from "./packetWriter.js";
+import type { Proof } from "./pathValidation.js";
 import type { ReceiveSide } from "./receiveSide.js";
 import type { Stream } from "./stream.js";
 
@@ -21,7 +22,8 @@ export class ConnectionFrames implements FrameSink {
   #challenged = false;
   #now: Instant = 0;
   #ackNow = false;
-  #moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
+  #proved = true;
+  #proof: Proof | undefined;
 
   constructor(options: ConnectionOptions, parts: ConnectionParts, writer: PacketWriter, outcomes: Outcomes) {
     this.#options = options;
@@ -36,6 +38,7 @@ export class ConnectionFrames implements FrameSink {
     this.#size = size;
     this.#challenged = false;
     this.#now = now;
+    this.#proved = this.#parts.arrivals.proved(from);
   }
 
   /** After the last frame of the packet: tells what changed. */
@@ -44,17 +47,20 @@ export class ConnectionFrames implements FrameSink {
       this.#parts.events.push({ type: "stream", stream });
     if (this.#ackNow) this.#parts.acks.expedite(now);
     this.#ackNow = false;
-    if (this.#moved) {
-      this.#options.log?.path("moved", this.#moved.address, now);
-      this.#outcomes.onPathMoved(this.#moved.sameHost, now);
-      this.#parts.events.push({ type: "path", address: this.#moved.address });
-      this.#moved = undefined;
+    if (!this.#proof) return;
+    const { moved, roundTripMs } = this.#proof;
+    this.#proof = undefined;
+    if (moved) {
+      this.#options.log?.path("moved", moved.address, now);
+      this.#outcomes.onPathMoved(moved.sameHost, now);
+      this.#parts.events.push({ type: "path", address: moved.address });
       this.#parts.acks.expedite(now);
     }
+    if (roundTripMs !== undefined) this.#parts.rtt.guess(roundTripMs);
   }
 
   onAck(frame: AckFrame): void {
-    const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now);
+    const { acked, lost, late } = this.#parts.recovery.onAck(frame, this.#now, this.#proved);
     this.#writer.onAcked(late);
     if (this.#options.log) for (const { number } of late) this.#options.log.spuriousLoss(number, this.#now);
     this.#writer.onAcked(acked);
@@ -152,7 +158,7 @@ export class ConnectionFrames implements FrameSink {
   }
 
   onPathResponse(token: Uint8Array): void {
-    this.#moved = this.#parts.path.onResponse(token, this.#from) ?? this.#moved;
+    this.#proof = this.#parts.path.onResponse(token, this.#from, this.#now) ?? this.#proof;
   }
 
   onNewConnectionId(sequence: number, retirePrior: number, cid: Uint8Array, token: Uint8Array): void {

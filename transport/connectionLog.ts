@@ -38,7 +38,7 @@ export interface ConnectionLog {
   rekey(step: RekeyStep, epoch: number, now: Instant): void;
   keysInstalled(epoch: number, now: Instant): void;
   keysDiscarded(epoch: number, now: Instant): void;
-  path(change: "moved" | "suspect" | "networkChanged", peer: Address, now: Instant): void;
+  path(change: "moved" | "suspect" | "answers" | "networkChanged", peer: Address, now: Instant): void;
   /** The device slept; for so long `now` stood still. */
   resumed(hiddenMs: number, now: Instant): void;
   /** The last word. Said again, it means nothing. */

@@ -1,5 +1,6 @@
 import type { Address, Instant, RandomSource } from "#kernel/ports.js";
 import { Acknowledgements } from "./acknowledgements.js";
+import { Arrivals } from "./arrivals.js";
 import { Blocked } from "./blocked.js";
 import { Closing } from "./closing.js";
 import type { CongestionController } from "./congestion.js";
@@ -36,6 +37,7 @@ export interface ConnectionParts {
   readonly pacer: Pacer;
   readonly recovery: Recovery;
   readonly acks: Acknowledgements;
+  readonly arrivals: Arrivals;
   readonly streams: StreamTable;
   readonly sendQueue: SendQueue;
   readonly sendCredit: SendCredit;
@@ -119,12 +121,15 @@ export function createParts(
     ackFrequency: undefined,
     pathResponses,
   };
+  const acks = new Acknowledgements(local.maxAckDelayMs);
+  const path = new PathValidation(options.path, options.random);
   return {
     rtt,
     congestion,
     pacer: new Pacer(BASE_DATAGRAM),
     recovery: new Recovery(rtt, congestion, peer.maxAckDelayMs),
-    acks: new Acknowledgements(local.maxAckDelayMs),
+    acks,
+    arrivals: new Arrivals(acks, path, rtt, options.role === "responder"),
     streams,
     sendQueue: new SendQueue(),
     sendCredit: new SendCredit(peer.maxData),
@@ -134,7 +139,7 @@ export function createParts(
     memory,
     events: new EventQueue(),
     crypto: new CryptoStream(),
-    path: new PathValidation(options.path, options.random),
+    path,
     cids: options.cids,
     closing: new Closing(),
     idle: new IdleTimer(idleTimeout(local.idleMs, peer.idleMs), options.now),

@@ -1,7 +1,6 @@
 import type { Instant } from "#kernel/ports.js";
 import type { ConnectionOptions } from "./connectionOptions.js";
 import type { ConnectionParts } from "./connectionParts.js";
-import type { Counters } from "./connectionStats.js";
 import type { Outcomes } from "./outcomes.js";
 import type { PacketSender } from "./packetSender.js";
 
@@ -11,20 +10,12 @@ export class ConnectionTimers {
   readonly #parts: ConnectionParts;
   readonly #sender: PacketSender;
   readonly #outcomes: Outcomes;
-  readonly #counters: Counters;
 
-  constructor(
-    options: ConnectionOptions,
-    parts: ConnectionParts,
-    sender: PacketSender,
-    outcomes: Outcomes,
-    counters: Counters,
-  ) {
+  constructor(options: ConnectionOptions, parts: ConnectionParts, sender: PacketSender, outcomes: Outcomes) {
     this.#options = options;
     this.#parts = parts;
     this.#sender = sender;
     this.#outcomes = outcomes;
-    this.#counters = counters;
   }
 
   /** Nothing was heard for too long. */
@@ -34,15 +25,10 @@ export class ConnectionTimers {
 
   /** `keepAlive`: silence is to be broken before it ends the connection. Throws TransportError. */
   tick(now: Instant, keepAlive: boolean): void {
-    const { recovery, due, blocked, idle } = this.#parts;
-    if (keepAlive && now >= idle.keepAliveAt) due.ping = true;
+    const { due, blocked, idle } = this.#parts;
+    if (keepAlive && idle.takeKeepAlive(now)) due.ping = true;
     if (blocked.tick(now)) due.blocked = true;
-    const { ptoCount } = recovery;
-    this.#outcomes.onLoss(recovery.onTimeout(now), now);
-    if (recovery.ptoCount > ptoCount) {
-      this.#counters.probeTimeouts++;
-      this.#options.log?.probeTimeout(recovery.ptoCount, now);
-    }
+    this.#outcomes.onTimeout(now);
     this.#options.rekey.tick(now);
   }
 

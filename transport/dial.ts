@@ -12,6 +12,7 @@ import {
   parseResponse,
   sealInit,
   VERSION,
+  versionsOffered,
   withCookie,
 } from "./handshakePackets.js";
 import { INIT_HEAD, NOISE_TAG, NoiseInitiator } from "./noise.js";
@@ -101,7 +102,7 @@ export class Dial {
     const ephemeral = options.ephemeral ?? crypto.x25519KeyPair(random(32));
     this.#noise = new NoiseInitiator({ crypto, prologue: initPrologue(header), own, ephemeral, peerStatic });
     const told = limitsOf(options.parameters);
-    told.versions = [VERSION];
+    told.versions = options.parameters.versions ?? versionsOffered(random);
     if (options.hints) told.bondHints = options.hints;
     const parameters = encodeParameters(told, random);
     const message = this.#noise.writeInit(padded(parameters, INIT_NOISE - INIT_HEAD - NOISE_TAG));

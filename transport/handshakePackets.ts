@@ -35,6 +35,16 @@ export interface Response {
   readonly noise: Uint8Array;
 }
 
+/**
+ * What we speak, best first, and before or after it one that nobody ever will (RFC 9000 §15: 0x?a?a?a?a), so that nobody
+ * learns to refuse what it does not know.
+ */
+export function versionsOffered(random: RandomSource): readonly number[] {
+  const [place = 0, ...bytes] = random(5);
+  const reserved = bytes.reduce((version, byte) => version * 256 + ((byte & 0xf0) | 0x0a), 0);
+  return place & 1 ? [reserved, VERSION] : [VERSION, reserved];
+}
+
 /** 0 Init, 1 Response, 2 Cookie, 3 Versions. The caller has checked that the top bits are 11. */
 export function handshakeType(datagram: Uint8Array): number {
   return ((datagram[0] ?? 0) >> 4) & 3;

@@ -1,5 +1,8 @@
 import type { Instant } from "#kernel/ports.js";
 
+/** The peer was in the middle of saying something: whatever has become of it, we ask once, so soon. PROTOCOL.md §8. */
+const BROKEN_OFF_MS = 2000;
+
 /** The smaller of both ends' parameters, of which 0 means none. */
 export function idleTimeout(localMs: number, peerMs: number): number {
   return localMs === 0 || peerMs === 0 ? Math.max(localMs, peerMs) : Math.min(localMs, peerMs);
@@ -11,6 +14,7 @@ export class IdleTimer {
   #since: Instant;
   #sentSinceReceived = false;
   #heardAt: Instant;
+  #amidst = false;
 
   /** `timeoutMs` 0: silence is for ever. */
   constructor(timeoutMs: number, now: Instant) {
@@ -25,6 +29,18 @@ export class IdleTimer {
     this.#sentSinceReceived = false;
   }
 
+  /** Bytes of a stream came that were new. */
+  onData(): void {
+    this.#amidst = true;
+  }
+
+  /** True when it is time for a PING; then it is asked. */
+  takeKeepAlive(now: Instant): boolean {
+    if (now < this.keepAliveAt) return false;
+    this.#amidst = false;
+    return true;
+  }
+
   /** Only the first ack-eliciting packet after hearing something restarts the timer. */
   onElicitingSent(now: Instant): void {
     if (!this.#sentSinceReceived) this.#since = now;
@@ -36,9 +52,10 @@ export class IdleTimer {
     return this.#timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.#since + Math.max(this.#timeoutMs, 3 * ptoMs);
   }
 
-  /** When a PING should go out to keep the connection alive: a third of the timeout after the last word from the peer. */
+  /** When a PING should go out to keep the connection alive: a third of the timeout after the last word from the peer, or sooner when that was half of one. */
   get keepAliveAt(): Instant {
     if (this.#timeoutMs === 0 || this.#sentSinceReceived) return Number.POSITIVE_INFINITY;
-    return this.#heardAt + this.#timeoutMs / 3;
+    const third = this.#timeoutMs / 3;
+    return this.#heardAt + (this.#amidst ? Math.min(BROKEN_OFF_MS, third) : third);
   }
 }

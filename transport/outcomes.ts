@@ -35,8 +35,12 @@ export class Outcomes {
   }
 
   onDelivery(acked: readonly SentPacket[], now: Instant): void {
-    const { mtu } = this.#parts;
-    for (const { size, probe } of acked) {
+    const { mtu, path, recovery } = this.#parts;
+    if (acked.length > 0) path.onAnswered();
+    for (const packet of acked) {
+      // Of another path: its size says nothing about this one.
+      if (!recovery.onPath(packet)) continue;
+      const { size, probe } = packet;
       mtu.onAcked(size);
       if (probe && mtu.onProbeAcked(size, now)) this.#onPacketSize(now);
     }
@@ -44,22 +48,40 @@ export class Outcomes {
   }
 
   onLoss(lost: readonly SentPacket[], now: Instant): void {
+    if (lost.length === 0) return;
     const { mtu, rtt, recovery } = this.#parts;
     const { log } = this.#options;
     for (const { number, frames, size, probe } of lost) {
       this.#writer.onLost(frames);
       this.#counters.bytesLost += size;
       if (log) log.packetLost(number, recovery.largestAcked - number < recovery.packetThreshold, probe, now);
-      if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
     }
-    if (mtu.onLost(lost, now)) this.#onPacketSize(now);
+    const here = lost.filter((packet) => recovery.onPath(packet));
+    for (const { size, probe } of here) if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
+    if (mtu.onLost(here, now)) this.#onPacketSize(now);
+  }
+
+  /** A deadline of loss recovery may have passed. */
+  onTimeout(now: Instant): void {
+    const { recovery, path } = this.#parts;
+    const { log, role } = this.#options;
+    const { ptoCount } = recovery;
+    this.onLoss(recovery.onTimeout(now), now);
+    if (recovery.ptoCount === ptoCount) return;
+    this.#counters.probeTimeouts++;
+    log?.probeTimeout(recovery.ptoCount, now);
+    // Who dialled can dial another way; who was dialled waits.
+    if (role === "initiator" && recovery.silent(now)) path.verify(now);
   }
 
   onPathMoved(sameHost: boolean, now: Instant): void {
     const parts = this.#parts;
     this.#counters.pathChanges++;
     parts.cids.onMoved();
+    parts.arrivals.onPathMoved(now);
     parts.recovery.probe();
+    // What the reader has waited for longest leads the way, if it can be said again.
+    for (const { frames } of parts.recovery.oldest(parts.recovery.probesDue)) this.#writer.onLost(frames);
     // RFC 9000 §9.4: another host is another network, and what was learned about the old one is void.
     if (sameHost) return;
     const fresh = createController(this.#options.congestion ?? DEFAULT_CONTROLLER, BASE_DATAGRAM);
@@ -68,6 +90,15 @@ export class Outcomes {
     parts.congestion = fresh;
     parts.recovery.startPath(fresh);
     this.#options.log?.packetSize(BASE_DATAGRAM, now);
+  }
+
+  /** The peer is not heard from where it was, or is again. */
+  tellOfPath(now: Instant): void {
+    const { path, events } = this.#parts;
+    const news = path.takeNews();
+    if (!news) return;
+    events.push({ type: news });
+    this.#options.log?.path(news, path.current, now);
   }
 
   #onPacketSize(now: Instant): void {

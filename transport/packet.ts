@@ -50,6 +50,8 @@ interface Epoch {
  */
 export class PacketProtection {
   readonly drops: PacketDrops = { short: 0, epoch: 0, duplicate: 0, forged: 0 };
+  /** The number of the packet that was last dropped as a duplicate; nothing proves that it is authentic. */
+  duplicateNumber: number = -1;
   /** The peer's connection ID that packets are sent to. */
   remoteCid: Uint8Array;
   readonly #random: RandomSource;
@@ -147,6 +149,7 @@ export class PacketProtection {
     const packetNumber = expandNumber(readNumber(header, NUMBER_AT), this.#window.highest);
     if (!this.#window.check(packetNumber)) {
       this.drops.duplicate++;
+      this.duplicateNumber = packetNumber;
       return undefined;
     }
     const payload = this.#decrypt(keys, packetNumber, header, datagram);
@@ -192,6 +195,18 @@ export class PacketProtection {
     }
     return (this.#grease[this.#greaseAt++] ?? 0) & 0x0f;
   }
+}
+
+/** Which of the counters was raised. */
+export function dropReason(
+  datagram: Uint8Array,
+  drops: PacketDrops,
+  forged: number,
+  duplicate: number,
+): keyof PacketDrops {
+  if (datagram.length < MIN_PACKET) return "short";
+  if (drops.forged > forged) return "forged";
+  return drops.duplicate > duplicate ? "duplicate" : "epoch";
 }
 
 function erase(epoch: Epoch | undefined): void {

@@ -5,7 +5,7 @@ import type { ConnectionOptions } from "./connectionOptions.js";
 import type { ConnectionParts } from "./connectionParts.js";
 import type { Counters } from "./connectionStats.js";
 import type { Outcomes } from "./outcomes.js";
-import { MIN_PACKET, type OpenedPacket, type PacketDrops } from "./packet.js";
+import { dropReason, type OpenedPacket } from "./packet.js";
 import type { PacketWriter } from "./packetWriter.js";
 import { parseFrames } from "./parseFrames.js";
 
@@ -30,12 +30,14 @@ export class PacketReceiver {
   }
 
   /** The packet inside, or undefined when it is not authentic. `open`: neither end has begun to close. Throws TransportError. */
-  open(datagram: Uint8Array, open: boolean, now: Instant): OpenedPacket | undefined {
+  open(datagram: Uint8Array, from: Address, open: boolean, now: Instant): OpenedPacket | undefined {
     const { protection, rekey, log } = this.#options;
     const { forged, duplicate } = protection.drops;
     const packet = protection.open(datagram);
     if (!packet) {
       if (log) log.packetDropped(dropReason(datagram, protection.drops, forged, duplicate), datagram.length, now);
+      if (protection.drops.duplicate > duplicate)
+        this.#parts.arrivals.onDuplicate(protection.duplicateNumber, datagram.length, from, now);
       if (protection.drops.forged > forged && open && rekey.onPacketForged(now)) {
         // Who made them knows the connection ID that the peer sends to: from now on it is another one.
         this.#parts.cids.renew();
@@ -50,13 +52,16 @@ export class PacketReceiver {
 
   /** What is inside the authentic `datagram`. Throws TransportError. */
   take({ packetNumber, payload }: OpenedPacket, datagram: Uint8Array, from: Address, now: Instant): void {
-    const { acks, path, rtt, memory, receiveWindow, due } = this.#parts;
+    const { acks, arrivals, path, memory, receiveWindow, due, idle } = this.#parts;
     const newest = packetNumber > acks.largest;
     const size = datagram.length;
     this.#frames.begin(from, size, now);
     const { refused } = memory.receiving;
+    const { highest } = receiveWindow;
     const eliciting = parseFrames(payload, this.#frames);
-    if (memory.receiving.refused === refused) acks.onReceived(packetNumber, size, eliciting, now, rtt.smoothed);
+    // Only our own word can heal a path that a NAT has changed.
+    if (receiveWindow.highest > highest && this.#options.role === "initiator") idle.onData();
+    if (memory.receiving.refused === refused) arrivals.onReceived(packetNumber, size, eliciting, from, now, this.#pto);
     else {
       // PROTOCOL.md §7: as if it were lost, so that it comes again; but the peer must hear that we are here.
       receiveWindow.repeat();
@@ -68,11 +73,8 @@ export class PacketReceiver {
     }
     this.#frames.finish(now);
   }
-}
 
-/** Which of the counters was raised. */
-function dropReason(datagram: Uint8Array, drops: PacketDrops, forged: number, duplicate: number): keyof PacketDrops {
-  if (datagram.length < MIN_PACKET) return "short";
-  if (drops.forged > forged) return "forged";
-  return drops.duplicate > duplicate ? "duplicate" : "epoch";
+  get #pto(): number {
+    return this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs);
+  }
 }

@@ -115,7 +115,7 @@ export class PacketSender {
 
   #takeNumber(): number {
     if (this.#nextNumber >= this.#skipAt) {
-      this.#parts.recovery.onNumberSkipped(this.#nextNumber++);
+      this.#parts.recovery.numbers.onSkipped(this.#nextNumber++);
       this.#skipPeriod = Math.min(this.#skipPeriod * 2, RAREST_SKIP);
       this.#skipAt = this.#nextNumber + this.#drawSkip();
     }
@@ -200,7 +200,7 @@ export class PacketSender {
     const size = protection.seal(out.bytes, at, length, number);
     pool.use(size);
     const { recovery, pacer, idle } = this.#parts;
-    recovery.onNumberUsed(number);
+    recovery.numbers.onUsed(number);
     this.#options.rekey.onPacketSent(size, now);
     this.sent.packetsSent++;
     this.sent.bytesSent += size;

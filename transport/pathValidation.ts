@@ -17,6 +17,15 @@ interface Probe {
   sent: number;
   tries: number;
   nextAt: Instant;
+  askedAt: Instant;
+}
+
+/** What an answer to a challenge has shown. */
+export interface Proof {
+  /** Where the peer has moved. */
+  readonly moved: { readonly address: Address; readonly sameHost: boolean } | undefined;
+  /** Of the question and its answer, when it was asked only once. */
+  readonly roundTripMs: number | undefined;
 }
 
 /**
@@ -28,7 +37,9 @@ export class PathValidation {
   #current: Address;
   /** Newest first. */
   readonly #probes: Probe[] = [];
-  #suspectDue = false;
+  #suspect = false;
+  /** What the owner has not been told yet. */
+  #news: "suspect" | "answers" | undefined;
 
   constructor(current: Address, random: RandomSource) {
     this.#current = current;
@@ -58,14 +69,30 @@ export class PathValidation {
     else if (newest) this.#begin(from, bytes, now);
   }
 
-  /** Our own network changed, or we slept: is the peer still where it was? Asks at `at`. */
+  /** Nothing was heard from where the peer was, although it was asked. */
+  get suspect(): boolean {
+    return this.#suspect;
+  }
+
+  /** Our own network changed, we slept, or nothing is acknowledged: is the peer still where it was? Asks at `at`, from the beginning. */
   verify(at: Instant): void {
-    if (!this.#probes.some((probe) => sameAddress(probe.address, this.#current)))
-      this.#begin(this.#current, Number.POSITIVE_INFINITY, at);
+    const known = this.#probes.find((probe) => sameAddress(probe.address, this.#current));
+    if (!known) this.#begin(this.#current, Number.POSITIVE_INFINITY, at);
+    else if (known.tries > 0) {
+      known.tries = 0;
+      known.nextAt = at;
+    }
+  }
+
+  /** What we sent to the peer's address has arrived, and its answer here. */
+  onAnswered(): void {
+    if (!this.#suspect) return;
+    this.#suspect = false;
+    this.#news = "answers";
   }
 
   #begin(address: Address, received: number, nextAt: Instant): void {
-    this.#probes.unshift({ address, token: this.#random(8), received, sent: 0, tries: 0, nextAt });
+    this.#probes.unshift({ address, token: this.#random(8), received, sent: 0, tries: 0, nextAt, askedAt: nextAt });
     if (this.#probes.length > MAX_PROBES) this.#probes.pop();
   }
 
@@ -73,12 +100,16 @@ export class PathValidation {
   challenge(now: Instant, ptoMs: number): { to: Address; token: Uint8Array; room: number } | undefined {
     for (const probe of [...this.#probes]) {
       if (now < probe.nextAt) continue;
-      if (probe.tries === SUSPECT_AFTER && sameAddress(probe.address, this.#current)) this.#suspectDue = true;
+      if (probe.tries === SUSPECT_AFTER && sameAddress(probe.address, this.#current)) {
+        this.#suspect = true;
+        this.#news = "suspect";
+      }
       if (probe.tries === TRIES) {
         this.#probes.splice(this.#probes.indexOf(probe), 1);
         continue;
       }
       probe.nextAt = now + ptoMs;
+      probe.askedAt = now;
       probe.tries++;
       const room = probe.received * AMPLIFICATION - probe.sent;
       if (room >= MIN_PACKET) return { to: probe.address, token: probe.token, room };
@@ -98,25 +129,28 @@ export class PathValidation {
     if (probe) probe.sent += bytes;
   }
 
-  /** True once when the peer's address does not answer. */
-  takeSuspect(): boolean {
-    const due = this.#suspectDue;
-    this.#suspectDue = false;
-    return due;
+  /** The peer's address does not answer, each time that this is found; or it does again. */
+  takeNews(): "suspect" | "answers" | undefined {
+    const news = this.#news;
+    this.#news = undefined;
+    return news;
   }
 
   /**
-   * Returns the new address if the token proves one, and whether only its port is new. The answer has to come from there:
+   * What the token proves, if anything. The answer has to come from there:
    * otherwise a copier could have our peer answer the challenge that it caused.
    */
-  onResponse(token: Uint8Array, from: Address): { address: Address; sameHost: boolean } | undefined {
+  onResponse(token: Uint8Array, from: Address, now: Instant): Proof | undefined {
     const probe = this.#probes.find((one) => equalConstantTime(one.token, token));
     if (!probe || !sameAddress(probe.address, from)) return undefined;
     // Whatever else was asked about is older, or a copy: its packets will say so again if it is real.
     this.#probes.length = 0;
-    if (sameAddress(probe.address, this.#current)) return undefined;
-    const sameHost = probe.address.host === this.#current.host;
-    this.#current = probe.address;
-    return { address: probe.address, sameHost };
+    this.onAnswered();
+    const roundTripMs = probe.tries === 1 ? now - probe.askedAt : undefined;
+    const { address } = probe;
+    if (sameAddress(address, this.#current)) return { moved: undefined, roundTripMs };
+    const sameHost = address.host === this.#current.host;
+    this.#current = address;
+    return { moved: { address, sameHost }, roundTripMs };
   }
 }

@@ -9,6 +9,8 @@ const MAX_ROUNDS = 62;
 // RFC 9438 §4.1, §4.6: C, and what a loss takes.
 const CUBIC_C = 0.4;
 const CUBIC_LOSS = 0.3;
+/** RFC 9438 §4.3: 0.53 packets a round, until what a loss took is back. */
+const RENO_RETURN = CUBIC_LOSS / 0.53;
 
 /** When to look next whether the path carries more. */
 export class ProbeSchedule {
@@ -40,9 +42,9 @@ export class ProbeSchedule {
     return now - this.#since > this.#waitMs;
   }
 
-  /** So many rounds of cruising are enough: a Reno flow of so many packets, which gains one each round, is back. */
+  /** So many rounds of cruising are enough: on a short path CUBIC keeps pace with Reno (RFC 9438 §4.3), and is back after so many. */
   enough(rounds: number, packets: number): boolean {
-    return rounds > (this.#overflow ? packets : Math.min(this.#rounds, packets));
+    return rounds > (this.#overflow ? RENO_RETURN * packets : Math.min(this.#rounds, packets));
   }
 }
 

@@ -120,7 +120,7 @@ export class Qlog implements ConnectionLog {
     this.#keys("keyDiscarded", epoch, now);
   }
 
-  path(change: "moved" | "suspect" | "networkChanged", peer: Address, now: Instant): void {
+  path(change: "moved" | "suspect" | "answers" | "networkChanged", peer: Address, now: Instant): void {
     this.#event("path", { change, remote: `${peer.host} ${peer.port}` }, now);
   }
 

@@ -1,17 +1,18 @@
 import type { Instant } from "#kernel/ports.js";
 import type { CongestionController } from "./congestion.js";
 import { DeliveryRate } from "./deliveryRate.js";
-import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import { type AckFrame, coversAny } from "./frames.js";
+import type { AckFrame } from "./frames.js";
 import { LossThresholds } from "./lossThresholds.js";
 import { MAX_PTO_MS, type RttEstimator } from "./rtt.js";
 import type { NewPacket, SentPacket } from "./sentPacket.js";
 import { SentRing } from "./sentRing.js";
+import { UsedNumbers } from "./usedNumbers.js";
 
 const PERSISTENT_CONGESTION_THRESHOLD = 3;
 const PROBES = 2;
-/** Skipped numbers to remember: a peer that acknowledges blindly meets one of them soon. */
-const MAX_SKIPPED = 16;
+/** So many probe timeouts in a row, and so long without an acknowledgement, is no mere loss any more: PROTOCOL.md §8. */
+const SILENT_PTOS = 3;
+const SILENT_MS = 500;
 
 /** Packets that one call found delivered or lost, oldest first. */
 export interface Outcome {
@@ -35,10 +36,10 @@ export class Recovery {
   readonly #sent = new SentRing();
   readonly #rate = new DeliveryRate();
   readonly #thresholds = new LossThresholds();
-  readonly #skipped: number[] = [];
+  /** Every packet that leaves is entered here, whether it elicits an ACK or not. */
+  readonly numbers: UsedNumbers = new UsedNumbers();
   #bytesInFlight = 0;
   #largestAcked = -1;
-  #largestSent = -1;
   #firstOnPath = 0;
   #lossTime: Instant | undefined;
   #lastSentAt: Instant = 0;
@@ -91,29 +92,33 @@ export class Recovery {
     return this.#sent.size > 0 ? this.#lastSentAt + this.pto : undefined;
   }
 
-  /** The path changed: what is in flight stays, the window and the estimate of the round trip start anew (RFC 9000 §9.4). */
+  /** What was sent is not acknowledged, however often it is said again: the path may be dead. */
+  silent(now: Instant): boolean {
+    const oldest = this.#sent.get(this.#sent.low);
+    return this.#ptoCount >= SILENT_PTOS && oldest !== undefined && now - oldest.sentAt >= SILENT_MS;
+  }
+
+  /**
+   * The path changed: the window and the estimate of the round trip start anew, and what is still out there says nothing about
+   * the new one, neither by arriving nor by being lost, and takes no room on it (RFC 9000 §9.4).
+   */
   startPath(congestion: CongestionController): void {
     this.#congestion = congestion;
     this.#rtt.reset();
-    this.#firstOnPath = this.#largestSent + 1;
+    this.#firstOnPath = this.numbers.largest + 1;
+    this.#bytesInFlight = 0;
+  }
+
+  /** It was sent on the path of now. */
+  onPath({ number }: { readonly number: number }): boolean {
+    return number >= this.#firstOnPath;
   }
 
   /** The peer is heard from another place: what was sent to the old one may be lost, and its silence says nothing. */
   probe(): void {
-    if (this.#bytesInFlight === 0) return;
+    if (this.#sent.size === 0) return;
     this.#ptoCount = 0;
     this.#probes = PROBES;
-  }
-
-  /** Every packet sent, ack-eliciting or not: numbers never sent must never be acknowledged. */
-  onNumberUsed(number: number): void {
-    this.#largestSent = number;
-  }
-
-  /** This number was left out on purpose: who acknowledges it has not seen what it claims (RFC 9000 §21.4). */
-  onNumberSkipped(number: number): void {
-    this.#skipped.push(number);
-    if (this.#skipped.length > MAX_SKIPPED) this.#skipped.shift();
   }
 
   /** The sender has nothing to say although the window is open. */
@@ -130,34 +135,20 @@ export class Recovery {
     this.#congestion.onSent(sent);
   }
 
-  /** Throws TransportError for an ACK of a packet that was never sent. */
-  onAck(frame: AckFrame, now: Instant): Outcome {
-    this.#refuseImpossible(frame);
+  /** `timely`: it took the way of the path. Throws TransportError for an ACK of a packet that was never sent. */
+  onAck(frame: AckFrame, now: Instant, timely = true): Outcome {
+    this.numbers.check(frame);
     const inFlightBefore = this.#bytesInFlight;
     const late = this.#thresholds.onAck(frame.ranges, this.#largestAcked, now, this.#rtt.smoothed);
     const acked = this.#takeAcked(frame.ranges, now);
     if (acked.length === 0 && late.packets.length === 0) return NOTHING;
-    for (const packet of late.packets) this.#rate.delivered += packet.size;
-    const rttMs = this.#sampleRtt(acked[acked.length - 1], frame, now);
+    for (const packet of this.#here(late.packets)) this.#rate.delivered += packet.size;
+    const rttMs = timely ? this.#sampleRtt(acked[acked.length - 1], frame, now) : undefined;
     this.#largestAcked = Math.max(this.#largestAcked, frame.largest);
     if (late.undone) this.#congestion.onSpuriousLoss();
     const lost = this.#detectLost(now);
     this.#onLost(lost, now);
-    const ackedBytes = total(acked);
-    this.#congestion.onAck(
-      {
-        now,
-        acked,
-        ackedBytes,
-        lostBytes: total(lost),
-        inFlightBefore,
-        inFlight: this.#bytesInFlight,
-        rttMs,
-        delivered: this.#rate.delivered,
-        rate: this.#rate.take(now, this.#rtt.min),
-      },
-      this.#rtt,
-    );
+    this.#tellArrivals(this.#here(acked), this.#here(lost), { now, inFlightBefore, rttMs });
     this.#ptoCount = 0;
     this.#probes = 0;
     return { acked, lost, late: late.packets };
@@ -190,15 +181,31 @@ export class Recovery {
     return found;
   }
 
-  #refuseImpossible(frame: AckFrame): void {
-    const { largest, ranges } = frame;
-    const never = largest > this.#largestSent || coversAny(ranges, this.#skipped);
-    if (never)
-      throw new TransportError(
-        TRANSPORT_ERROR.PROTOCOL_VIOLATION,
-        "The peer acknowledged a packet that was never sent.",
-        2,
-      );
+  /** Those that were sent on the path of now; the numbers rise. */
+  #here(packets: readonly SentPacket[]): readonly SentPacket[] {
+    const [first] = packets;
+    return first && !this.onPath(first) ? packets.filter((packet) => this.onPath(packet)) : packets;
+  }
+
+  #tellArrivals(
+    acked: readonly SentPacket[],
+    lost: readonly SentPacket[],
+    seen: { readonly now: Instant; readonly inFlightBefore: number; readonly rttMs: number | undefined },
+  ): void {
+    const { now, inFlightBefore, rttMs } = seen;
+    // Every property by name: V8 makes a spread object property by property.
+    const ack = {
+      now,
+      acked,
+      ackedBytes: total(acked),
+      lostBytes: total(lost),
+      inFlightBefore,
+      inFlight: this.#bytesInFlight,
+      rttMs,
+      delivered: this.#rate.delivered,
+      rate: this.#rate.take(now, this.#rtt.min),
+    };
+    this.#congestion.onAck(ack, this.#rtt);
   }
 
   #takeAcked(ranges: readonly number[], now: Instant): SentPacket[] {
@@ -208,7 +215,7 @@ export class Recovery {
       for (let number = Math.max(ranges[i] ?? 0, this.#sent.low); number <= end; number++) {
         const packet = this.#take(number);
         if (!packet) continue;
-        this.#rate.onAcked(packet, now);
+        if (this.onPath(packet)) this.#rate.onAcked(packet, now);
         acked.push(packet);
       }
     }
@@ -217,7 +224,7 @@ export class Recovery {
 
   #take(number: number): SentPacket | undefined {
     const packet = this.#sent.take(number);
-    if (packet) this.#bytesInFlight -= packet.size;
+    if (packet && this.onPath(packet)) this.#bytesInFlight -= packet.size;
     return packet;
   }
 
@@ -251,13 +258,15 @@ export class Recovery {
 
   #onLost(all: readonly SentPacket[], now: Instant): void {
     if (all.length === 0) return;
-    const lost = all.some((packet) => packet.probe) ? all.filter((packet) => !packet.probe) : all;
+    const given = all.some((packet) => packet.probe) ? all.filter((packet) => !packet.probe) : all;
+    if (given.length === 0) return;
+    this.lostPackets += given.length;
+    this.#thresholds.onLost(given, now, this.#rtt.pto(this.#peerMaxAckDelayMs));
+    const lost = this.#here(given);
     const newest = lost[lost.length - 1];
     const oldest = lost[0];
     if (!newest || !oldest) return;
-    this.lostPackets += lost.length;
     this.#rate.lost += total(lost);
-    this.#thresholds.onLost(lost, now, this.#rtt.pto(this.#peerMaxAckDelayMs));
     this.#congestion.onLost(lost, now);
     // RFC 9002 §7.6.2: everything over this span was lost, and we had an estimate before it began.
     const span = this.#rtt.pto(this.#peerMaxAckDelayMs) * PERSISTENT_CONGESTION_THRESHOLD;

@@ -64,7 +64,7 @@ export class Rekey {
     return this.#epoch;
   }
 
-  /** The hard limit is reached: only keys, ACKs and PINGs may be sent until there are fresh ones. */
+  /** The keys that we send under are at a hard limit: only keys, ACKs and PINGs may be sent until there are fresh ones. */
   get restricted(): boolean {
     return this.#restrictedSince !== undefined;
   }
@@ -127,9 +127,9 @@ export class Rekey {
     this.#options.protection.promote();
     this.#handshake.advance(state.exporter);
     this.#epoch = state.epoch;
-    this.#use = new EpochUse(this.#limits, this.#options.random, now);
+    // The initiator has sent in it since message 2.
+    if (this.#options.role === "responder") this.#beginUse(now);
     this.#wanted = false;
-    this.#restrictedSince = undefined;
     this.#state = { name: "settling", until: now + 3 * ptoMs };
     this.#events.push({ type: "rekeyed", epoch: this.#epoch });
     this.#options.log?.rekey("confirmed", this.#epoch, now);
@@ -229,7 +229,14 @@ export class Rekey {
     if (state.name !== "sent" || message.epoch !== state.epoch) throw violation("an answer to no question");
     this.#install(message.epoch, this.#handshake.finish(state.noise, message));
     this.#options.protection.sendInNext();
+    this.#beginUse(this.#now);
     this.#pingDue = true;
+  }
+
+  /** From now on we send under fresh keys: what the old ones have carried, and their age, holds nothing up any more. */
+  #beginUse(now: Instant): void {
+    this.#use = new EpochUse(this.#limits, this.#options.random, now);
+    this.#restrictedSince = undefined;
   }
 
   /** Late packets of the old epoch are not waited for any longer. */

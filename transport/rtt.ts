@@ -25,6 +25,13 @@ export class RttEstimator {
     this.hasSample = false;
   }
 
+  /** RFC 9002 §6.2.2: what a PATH_CHALLENGE took is no sample, but better than nothing. */
+  guess(ms: number): void {
+    if (this.hasSample) return;
+    this.smoothed = Math.max(ms, TIMER_GRANULARITY_MS / 10);
+    this.variance = this.smoothed / 2;
+  }
+
   /** RFC 9002 §5.3. `ackDelayMs` is the peer's claim, already limited to its max_ack_delay. */
   update(sampleMs: number, ackDelayMs: number): void {
     this.latest = sampleMs;

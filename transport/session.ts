@@ -54,6 +54,7 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
   #resolveClosed: (info: CloseInfo) => void = () => {};
   #readableDatagrams: ReadableStream<Uint8Array> | undefined;
   #wakePending = false;
+  #suspicions = 0;
   readonly #onWake = (): void => {
     this.#wakePending = false;
     this.#options.turn();
@@ -161,6 +162,18 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
     }
   }
 
+  /** After "suspect": asks once more. True when the peer was heard from, false when two questions had no answer. */
+  async stillThere(): Promise<boolean> {
+    const before = this.#suspicions;
+    if (this.#connection.suspect) this.#connection.ask(this.#options.clock.now());
+    this.wake();
+    while (this.#connection.suspect && !this.#closeInfo) {
+      if (this.#suspicions > before) return false;
+      await this.#changed.wait();
+    }
+    return this.#closeInfo === undefined;
+  }
+
   /** `length` bytes that only the two ends of this session know, bound to `label` (RFC 5705's idea). */
   exportKey(label: string, length: number): Uint8Array {
     const info = concat(utf8("hf app "), utf8(label));
@@ -224,7 +237,11 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
         this.emit("path", event.address);
         break;
       case "suspect":
+        this.#suspicions++;
         this.emit("suspect");
+        break;
+      case "answers":
+        this.emit("answers");
         break;
       case "resumed":
         this.emit("resumed", { hiddenMs: event.hiddenMs });

@@ -10,6 +10,8 @@ export interface SessionEvents {
   path: readonly [Address];
   /** The peer does not answer where it was; a fresh dial beside this session may find it. */
   suspect: readonly [];
+  /** After "suspect": it does again. */
+  answers: readonly [];
   /** This device slept; the peer is being asked whether it is still there. `hiddenMs`: how much of that no clock has shown. */
   resumed: readonly [{ readonly hiddenMs: number }];
   /** The device at the other end has connected anew: this session is over, "closed" follows. */

@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Drops } from "#device/deviceStats.js";
+import type { Drops, Warnings } from "#device/deviceStats.js";
 import { StoredDevice } from "#device/storedDevice.node.js";
 import type { Context } from "./context.node.js";
 import { askRunning } from "./control.node.js";
@@ -42,10 +42,19 @@ export async function status(context: Context): Promise<number> {
     const where = running.port === null ? "" : ` on UDP ${running.port}`;
     screen.result(`Running:  ${running.role} of ${running.folder}${where} (process ${running.pid})`);
     screen.result(`Dropped:  ${dropText(running.drops)}`);
+    screen.result(`Warnings: ${warningText(running.warnings)}`);
   } else screen.result(`Running:  nothing; ${count(folders.length, "folder")} known`);
   screen.result(`Devices:  ${lines.length === 0 ? "none" : ""}`);
   for (const line of lines) screen.result(`  ${deviceText(line, Date.now())}`);
   return EXIT.ok;
+}
+
+export function warningText({ identityChanged, bondCopied }: Warnings): string {
+  const said = [
+    identityChanged > 0 && `another device stood in the place of a known one (${count(identityChanged, "time")})`,
+    bondCopied > 0 && `a pairing was used by somebody who holds a copy of it (${count(bondCopied, "time")})`,
+  ].filter((text) => text !== false);
+  return said.length === 0 ? "none" : said.join("; ");
 }
 
 /** Only the counters that count something. */

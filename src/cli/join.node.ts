@@ -93,6 +93,7 @@ class Joining {
       isOnline: (device) => device === this.#online,
       forget: (bond) => client.forget(bond),
       drops: () => client.drops,
+      warnings: () => client.warnings,
     };
   }
 

@@ -1,6 +1,6 @@
 import process from "node:process";
 import type { Bond } from "#bonds/bond.js";
-import type { Drops } from "#device/deviceStats.js";
+import type { Drops, Warnings } from "#device/deviceStats.js";
 import { HandfastError } from "#kernel/errors.js";
 import { Control, type ControlAnswer, type ControlRequest } from "./control.node.js";
 import { chooseDevice, type DeviceLine, deviceLine } from "./deviceList.js";
@@ -17,6 +17,7 @@ export interface Running {
   /** Opens the pairing window; only a `share` has one. */
   pair?(seconds: number, method: WayName, insist: boolean): void;
   drops(): Drops;
+  warnings(): Warnings;
 }
 
 /** The answer to `status`. */
@@ -27,6 +28,7 @@ export interface RunningStatus {
   readonly port: number | null;
   readonly devices: readonly DeviceLine[];
   readonly drops: Drops;
+  readonly warnings: Warnings;
 }
 
 export async function listenForCommands(state: string, running: Running): Promise<Control | undefined> {
@@ -64,7 +66,8 @@ async function obey(running: Running, request: ControlRequest): Promise<unknown>
 
 function statusOf(running: Running): RunningStatus {
   const { role, folder, port = null } = running;
-  return { pid: process.pid, role, folder, port, devices: linesOf(running), drops: running.drops() };
+  const counted = { drops: running.drops(), warnings: running.warnings() };
+  return { pid: process.pid, role, folder, port, devices: linesOf(running), ...counted };
 }
 
 function linesOf(running: Running): DeviceLine[] {

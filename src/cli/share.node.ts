@@ -94,6 +94,7 @@ class Share {
       forget: (bond) => server.forget(bond),
       pair: (seconds, method, insist) => this.#pairing.open(seconds, method, insist),
       drops: () => server.drops,
+      warnings: () => server.warnings,
     };
   }
 

@@ -14,9 +14,9 @@ import { SessionClosedError } from "#transport/sessionErrors.js";
 import { bondsWith, deviceIdOf, forgetDevice } from "./bondBook.js";
 import { BondCopiedError, storageError } from "./bondErrors.js";
 import type { DevicePorts } from "./devicePorts.js";
-import type { DeviceStats, Drops } from "./deviceStats.js";
+import type { DeviceStats, Drops, Warnings } from "./deviceStats.js";
 import { knownPeer } from "./knownPeer.js";
-import { givenUp, isWanted, type PendingDial, PendingDials } from "./pendingDials.js";
+import { givenUp, isWanted, type PendingDial, PendingDials, type Unless, unneeded } from "./pendingDials.js";
 import { bondGone, proveBond } from "./prove.js";
 import { secretsOf } from "./ratchet.js";
 import { SharedPort } from "./sharedPort.js";
@@ -39,6 +39,13 @@ interface ChannelEvents {
 }
 
 type Dialling = PendingDial<PeerSession>;
+
+export interface DialOptions {
+  readonly timeoutMs?: number | undefined;
+  /** Asked when the peer has proved itself and before it hears that we have: true, and it never does. */
+  readonly unless?: Unless | undefined;
+}
+
 type Connected = Extract<EndpointEvent, { type: "connected" }>;
 type Copied = Extract<EndpointEvent, { type: "copied" }>;
 
@@ -52,6 +59,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   readonly #sessions = new Map<Connection, Session>();
   readonly #dialling: PendingDials<PeerSession>;
   readonly #stopWatching: (() => void) | undefined;
+  readonly warnings: { -readonly [Name in keyof Warnings]: number } = { identityChanged: 0, bondCopied: 0 };
 
   constructor(ports: DevicePorts, accept: boolean) {
     super();
@@ -86,7 +94,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const { socket, loopLag } = this.#ports;
     const seen = { sendQueueBytes: socket.queuedBytes ?? 0, eventLoopLagP99Ms: loopLag?.p99Ms() };
     const { drops, ...endpoint } = this.#endpoint.stats();
-    return { ...endpoint, drops: this.#dropsWith(drops), ...seen };
+    return { ...endpoint, drops: this.#dropsWith(drops), warnings: { ...this.warnings }, ...seen };
   }
 
   #dropsWith(channel: EndpointDrops): Drops {
@@ -106,7 +114,11 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
    * Connects to the holder of `bond` at any of these addresses, with the secrets that are stored now. The returned function gives up.
    * Dials to one device that run at once end with the same session.
    */
-  dial(bond: Bond, to: readonly Address[], timeoutMs?: number): { session: Promise<PeerSession>; cancel: () => void } {
+  dial(
+    bond: Bond,
+    to: readonly Address[],
+    { timeoutMs, unless }: DialOptions = {},
+  ): { session: Promise<PeerSession>; cancel: () => void } {
     const { store, crypto, clock } = this.#ports;
     const device = this.#deviceOf(bond);
     const { psks, hints, lineages } = secretsOf(crypto, bondsWith(store, bond.peerStatic));
@@ -115,7 +127,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     const secrets = { peerStatic: bond.peerStatic, psk, older, hints, lineages, hold: true };
     const options = { to, id: device, ...secrets, ...(timeoutMs !== undefined && { timeoutMs }) };
     const handle = this.#endpoint.connect(options, clock.now());
-    const pending = this.#dialling.add(handle, device, bond.name);
+    const pending = this.#dialling.add(handle, { device, peerName: bond.name, unless });
     this.#pump.turn();
     return pending;
   }
@@ -195,6 +207,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
   }
 
   #onCopied({ peerId, peerStatic }: Copied, dialling: Dialling | undefined): void {
+    this.warnings.bondCopied++;
     const name = dialling?.peerName ?? bondsWith(this.#ports.store, peerStatic)[0]?.name ?? peerId;
     const error = new BondCopiedError(peerId, name);
     if (dialling) dialling.reject(error);
@@ -209,6 +222,7 @@ export class DeviceChannel extends Emitter<ChannelEvents> {
     this.#sessions.set(connection, session);
     const dials = dialling ? [dialling, ...this.#dialling.takeAll(peerId)] : [];
     try {
+      if (dialling && (await unneeded(dials))) throw givenUp();
       const handshake = { session, peerStatic, psk, exporter, dialled: dialling !== undefined };
       const proved = await proveBond(this.#ports, handshake, () => {
         if (dialling && !dials.some(isWanted)) throw givenUp();

@@ -10,10 +10,10 @@ import { bondFrom, deviceIdOf, dropStale } from "./bondBook.js";
 import { IdentityChangedError } from "./bondErrors.js";
 import { DeviceChannel, type PeerSession } from "./channel.js";
 import type { DevicePorts } from "./devicePorts.js";
-import type { DeviceStats, Drops } from "./deviceStats.js";
+import type { DeviceStats, Drops, Warnings } from "./deviceStats.js";
 import { Discovered } from "./discovered.js";
 import type { Host } from "./discoveryPort.js";
-import { type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
+import { type ConnectOptions, type KeepConnectedOptions, keepConnected } from "./keepConnected.js";
 import { lookFor } from "./lookFor.js";
 import { OWN_UPGRADES } from "./quantum.js";
 import { type PairingWay, type PairOptions, runPairing } from "./runPairing.js";
@@ -66,6 +66,11 @@ export class Client implements AsyncDisposable {
     return this.#channel.drops;
   }
 
+  /** What the person should know of, and how often it was, for `status`. */
+  get warnings(): Warnings {
+    return { ...this.#channel.warnings };
+  }
+
   /** Sessions, handshakes, drops, memory and queues of this moment. */
   stats(): DeviceStats {
     return this.#channel.stats();
@@ -112,16 +117,13 @@ export class Client implements AsyncDisposable {
   }
 
   /** A session with the holder of `bond`: remembered addresses and discovery at once, the first that proves itself wins. */
-  async connect(
-    bond: Bond,
-    options: { readonly signal?: AbortSignal; readonly at?: readonly Address[]; readonly timeoutMs?: number } = {},
-  ): Promise<PeerSession> {
+  async connect(bond: Bond, options: ConnectOptions = {}): Promise<PeerSession> {
     options.signal?.throwIfAborted();
     const device = this.deviceOf(bond);
     const ready = this.#ready.get(device);
     this.#ready.delete(device);
     if (ready && !ready.session.closeInfo) return ready;
-    return await this.#race(bond, options.at ?? bond.addresses, options.timeoutMs ?? CONNECT_MS, options.signal);
+    return await this.#race(bond, options.at ?? bond.addresses, options);
   }
 
   /** Calls `onSeen` with its addresses whenever the holder of `bond` announces itself or moves. A hint, never a proof. */
@@ -176,12 +178,13 @@ export class Client implements AsyncDisposable {
   /** PROTOCOL.md §2 step 4: the channel handshake makes the bond count. */
   async #firstSession(peer: PairedPeer): Promise<{ readonly bond: Bond; readonly device: string }> {
     const provisional = bondFrom(peer, this.#ports.clock.wall());
-    const connected = await this.#channel.dial(provisional, [peer.address], CONNECT_MS).session;
+    const connected = await this.#channel.dial(provisional, [peer.address], { timeoutMs: CONNECT_MS }).session;
     this.#ready.set(connected.device, connected);
     return { bond: connected.bond, device: connected.device };
   }
 
-  async #race(bond: Bond, known: readonly Address[], timeoutMs: number, signal?: AbortSignal): Promise<PeerSession> {
+  async #race(bond: Bond, known: readonly Address[], options: ConnectOptions): Promise<PeerSession> {
+    const { timeoutMs = CONNECT_MS, signal, unless } = options;
     const dials: { session: Promise<PeerSession>; cancel: () => void }[] = [];
     const tried = new Set(known.map(keyOf));
     return await new Promise<PeerSession>((resolve, reject) => {
@@ -193,7 +196,7 @@ export class Client implements AsyncDisposable {
       };
       const onAbort = (): void => finish(() => reject(signal?.reason));
       const dial = (to: readonly Address[]): void => {
-        const attempt = this.#channel.dial(bond, to, timeoutMs);
+        const attempt = this.#channel.dial(bond, to, { timeoutMs, unless });
         dials.push(attempt);
         attempt.session.then(
           (session) => finish(() => resolve(session)),
@@ -221,6 +224,7 @@ export class Client implements AsyncDisposable {
   }
 
   #identityChanged(bond: Bond): IdentityChangedError {
+    this.#channel.warnings.identityChanged++;
     return new IdentityChangedError(deviceIdOf(this.#ports.crypto, bond.peerStatic), bond.name);
   }
 }

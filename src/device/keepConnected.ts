@@ -3,7 +3,7 @@ import { equalConstantTime } from "#kernel/bytes.js";
 import { HandfastError } from "#kernel/errors.js";
 import { Gate } from "#kernel/gate.js";
 import type { Address, Clock, RandomSource } from "#kernel/ports.js";
-import type { PeerSession } from "./channel.js";
+import type { DialOptions, PeerSession } from "./channel.js";
 
 // PROTOCOL.md §3
 const FIRST_WAIT_MS = 250;
@@ -15,13 +15,16 @@ const MOVE_MS = 5000;
 /** What may be over by the next try. That another device stands in the PC's place is only a hint (PROTOCOL.md §3). */
 const PASSING: ReadonlySet<string> = new Set(["NOT_REACHABLE", "IDENTITY_CHANGED", "PQ_MISSING"]);
 
+export interface ConnectOptions extends DialOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Instead of those that the bond remembers. */
+  readonly at?: readonly Address[] | undefined;
+}
+
 /** What is needed of a client. */
 export interface Connector {
   bonds(): Promise<readonly Bond[]>;
-  connect(
-    bond: Bond,
-    options: { readonly signal?: AbortSignal; readonly at?: readonly Address[]; readonly timeoutMs?: number },
-  ): Promise<PeerSession>;
+  connect(bond: Bond, options: ConnectOptions): Promise<PeerSession>;
   watch(bond: Bond, onSeen: (addresses: readonly Address[]) => void): { close(): void };
 }
 
@@ -57,11 +60,16 @@ class Keeper {
   readonly #options: KeepConnectedOptions;
   readonly #seen = new Gate();
   readonly #watch: { close(): void };
-  readonly #onAbort = (): void => this.#seen.open();
+  readonly #onAbort = (): void => {
+    this.#doubt?.abort();
+    this.#seen.open();
+  };
   #addresses: readonly Address[] = [];
   #ready: PeerSession | undefined;
   #current: { readonly peer: PeerSession; readonly since: number } | undefined;
   #moving: string | undefined;
+  /** Ends the dial that runs because the session is suspect. */
+  #doubt: AbortController | undefined;
   #failures = 0;
 
   constructor(options: KeepConnectedOptions) {
@@ -77,7 +85,7 @@ class Keeper {
       this.#ready = undefined;
       if (!peer || peer.session.closeInfo) continue;
       this.#current = { peer, since: this.#options.clock.now() };
-      peer.session.on("suspect", () => this.#onSuspect(peer));
+      peer.session.on("suspect", () => this.#onSuspect(peer)).on("answers", () => this.#doubt?.abort());
       return peer;
     }
     return undefined;
@@ -155,18 +163,29 @@ class Keeper {
     void this.#move(current, addresses).catch(() => {});
   }
 
-  /** Nobody answers where the session is: perhaps the PC stands elsewhere among the places we know. */
+  /**
+   * Nobody answers where the session is: perhaps the PC stands elsewhere among the places we know, or can be reached by IPv6
+   * alone. But a gap in the radio is over for both at once, so the old session has the last word. Said again while it lasts.
+   */
   #onSuspect(peer: PeerSession): void {
-    if (this.#current?.peer !== peer) return;
-    const at = [...this.#addresses, ...peer.bond.addresses];
-    void this.#move(peer, at).catch(() => {});
+    if (this.#current?.peer !== peer || this.#doubt) return;
+    const { session, bond } = peer;
+    this.#doubt = new AbortController();
+    const options = { signal: this.#doubt.signal, unless: () => session.stillThere() };
+    const done = (): void => {
+      this.#doubt = undefined;
+    };
+    void this.#move(peer, [...this.#addresses, ...bond.addresses], options).then(done, done);
   }
 
   /** The old session goes only when the PC has proved itself at the new address. */
-  async #move(old: PeerSession, at: readonly Address[]): Promise<void> {
-    const { client, signal } = this.#options;
+  async #move(
+    old: PeerSession,
+    at: readonly Address[],
+    options: ConnectOptions = { signal: this.#options.signal },
+  ): Promise<void> {
     const bond = await this.#bond();
-    const peer = await client.connect(bond, { ...(signal && { signal }), at, timeoutMs: MOVE_MS });
+    const peer = await this.#options.client.connect(bond, { ...options, at, timeoutMs: MOVE_MS });
     if (this.#aborted || this.#ready) {
       await peer.session.close();
       return;

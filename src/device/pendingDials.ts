@@ -1,9 +1,13 @@
 import { HandfastError } from "#kernel/errors.js";
 
+/** They would rather have what they already have, if it is still good: asked when the peer has proved itself. */
+export type Unless = () => Promise<boolean>;
+
 /** Somebody waits for a session with a device that we call. */
 export interface PendingDial<Found> {
   readonly device: string;
   readonly peerName: string;
+  readonly unless?: Unless | undefined;
   readonly resolve: (found: Found) => void;
   readonly reject: (error: Error) => void;
   cancelled: boolean;
@@ -20,10 +24,13 @@ export class PendingDials<Found> {
   }
 
   /** The returned function gives up. */
-  add(handle: number, device: string, peerName: string): { session: Promise<Found>; cancel: () => void } {
+  add(
+    handle: number,
+    who: Pick<PendingDial<Found>, "device" | "peerName" | "unless">,
+  ): { session: Promise<Found>; cancel: () => void } {
     let cancel = (): void => {};
     const session = new Promise<Found>((resolve, reject) => {
-      const dial: PendingDial<Found> = { device, peerName, resolve, reject, cancelled: false };
+      const dial: PendingDial<Found> = { ...who, resolve, reject, cancelled: false };
       this.#dials.set(handle, dial);
       cancel = () => {
         this.#stop(handle);
@@ -60,6 +67,12 @@ export class PendingDials<Found> {
 
 export function isWanted({ cancelled }: PendingDial<never>): boolean {
   return !cancelled;
+}
+
+/** All who dialled would rather have what they already have. */
+export async function unneeded(dials: readonly PendingDial<never>[]): Promise<boolean> {
+  for (const { unless } of dials) if (!(await unless?.())) return false;
+  return true;
 }
 
 export function givenUp(): HandfastError {

@@ -5,7 +5,7 @@ import { deviceIdOf, dropStale } from "./bondBook.js";
 import { storageError } from "./bondErrors.js";
 import { DeviceChannel, type PeerSession } from "./channel.js";
 import type { DevicePorts } from "./devicePorts.js";
-import type { DeviceStats, Drops } from "./deviceStats.js";
+import type { DeviceStats, Drops, Warnings } from "./deviceStats.js";
 import type { Advertisement } from "./discoveryPort.js";
 import type { PairingEvents } from "./pairingEvents.js";
 import { type OpenPairing, PairingHost } from "./pairingHost.js";
@@ -86,6 +86,11 @@ export class Server extends Emitter<ServerEvents> implements AsyncDisposable {
   /** What has been dropped and why, for `status`. */
   get drops(): Drops {
     return { ...this.#channel.drops, pairing: { ...this.#pairing.drops } };
+  }
+
+  /** What the person should know of, and how often it was, for `status`. */
+  get warnings(): Warnings {
+    return { ...this.#channel.warnings };
   }
 
   /** Sessions, handshakes, drops, memory and queues of this moment. */

@@ -25,7 +25,7 @@ const lifecycle = edit("lifecycle");
 const packet = edit("packet");
 const paths = edit("pathValidation");
 const receiveSide = edit("receiveSide");
-const recovery = edit("recovery");
+const usedNumbers = edit("usedNumbers");
 const rekey = edit("rekey");
 const rekeyHandshake = edit("rekeyHandshake");
 const spareCids = edit("spareCids");
@@ -178,13 +178,13 @@ export const peerTwins: readonly TransportTwin[] = [
     id: "no-skipped-numbers",
     without: "the numbers that were left out",
     story: ["hostilePeer", "ackBlindly"],
-    edits: [recovery("coversAny(ranges, this.#skipped)", "false")],
+    edits: [usedNumbers("coversAny(ranges, this.#skipped)", "false")],
   },
   {
     id: "acks-of-the-future",
     without: "the refusal of ACKs for what was never sent",
     story: ["hostilePeer", "ackTheFuture"],
-    edits: [recovery("largest > this.#largestSent", "false")],
+    edits: [usedNumbers("largest > this.#largest ", "false ")],
   },
   {
     id: "stream-window",

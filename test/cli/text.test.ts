@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { encode } from "uqr";
 import { withAdvice } from "#cli/advice.js";
 import { chooseDevice } from "#cli/deviceList.js";
+import { warningText } from "#cli/devices.node.js";
 import { EXIT, exitCodeOf, UsageError } from "#cli/exitCodes.js";
 import { drawsUnicode, qrLines } from "#cli/qrText.js";
 import { TwoScreens } from "#cli/twoScreens.js";
@@ -22,6 +23,14 @@ test("numbers as people read them", () => {
   assert.deepEqual(
     [ago(0), ago(60_000), ago(7_200_000), ago(172_800_000)],
     ["just now", "1 minute ago", "2 hours ago", "2 days ago"],
+  );
+});
+
+test("warnings are said in words, with how often they were", () => {
+  assert.equal(warningText({ identityChanged: 0, bondCopied: 0 }), "none");
+  assert.equal(
+    warningText({ identityChanged: 2, bondCopied: 1 }),
+    "another device stood in the place of a known one (2 times); a pairing was used by somebody who holds a copy of it (1 time)",
   );
 });
 

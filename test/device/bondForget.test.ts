@@ -270,6 +270,8 @@ test("its identity changed: only said when nobody answered and another device st
       const before = stored(world.phone.disk);
       assert.equal(await refused(connect(world, 2000)), alive ? "connected" : code, what);
       if (!alive) assert.deepEqual(stored(world.phone.disk), before, what);
+      const told = alive || code !== "IDENTITY_CHANGED" ? 0 : 1;
+      assert.deepEqual(world.phone.device.stats().warnings, { identityChanged: told, bondCopied: 0 }, what);
     }
 });
 

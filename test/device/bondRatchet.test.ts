@@ -137,6 +137,10 @@ test("a copy of the phone is refused once the phone has been back, both screens 
   assert.equal(alarm?.code, "BOND_COPIED");
   assert.match(alarm?.message ?? "", /Ana's phone.*Forget it on both devices/);
   assert.equal(more.length, 0);
+  assert.deepEqual(
+    [world.pc, thief].map(({ device }) => device.warnings.bondCopied),
+    [1, 1],
+  );
   assert.deepEqual(bondToStored(world.pc.disk.bonds()[0] ?? assert.fail()), before, "the alarm changes nothing");
   await world.pass(3000);
   assert.equal(await visit(world), undefined);

@@ -12,6 +12,7 @@ test("a server and a client say in one plain object what they are doing", async 
   assert.deepEqual(server.sessions, { live: 1, closing: 0, halfOpen: 0, dialling: 0 });
   assert.deepEqual(client.sessions, { live: 1, closing: 0, halfOpen: 0, dialling: 0 });
   assert.equal(server.inits.accepted, 1);
+  for (const { warnings } of [server, client]) assert.deepEqual(warnings, { identityChanged: 0, bondCopied: 0 });
   assert.deepEqual(Object.keys(server.drops).sort(), ["channel", "pairing", "port"]);
   assert.deepEqual(Object.keys(client.drops).sort(), ["channel", "port"]);
   for (const { memory, sendQueueBytes, eventLoopLagP99Ms } of [server, client]) {

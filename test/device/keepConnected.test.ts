@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PeerSession } from "#device/channel.js";
 import { HandfastError } from "#kernel/errors.js";
+import { withSeeds } from "../simulation/seeds.js";
 import { DeviceWorld, LAPTOP, PC } from "./deviceWorld.js";
 
 /** The next session, which must come. */
@@ -149,4 +150,87 @@ test("a bond that was never finished is gone after a day, also from a PC that is
   assert.equal(world.pcStore.bonds().length, 2);
   assert.ok(await world.clock.runUntilAsync(() => world.pcStore.bonds().length === 1, 2 * 60 * 60_000));
   assert.equal(world.pcStore.bonds()[0]?.id, bond.id);
+});
+
+/** Both are reached by IPv4 and IPv6: what goes to an IPv6 address takes the same way under another name. `dark`: what the link carries no more. */
+function dualStack(world: DeviceWorld, dark: { v4: boolean; v6: boolean }): void {
+  const names = new Map([
+    [PC.host, PC6],
+    [LAPTOP.host, "fd00::2"],
+  ]);
+  const v4 = (host: string): string => [...names].find(([, v6]) => v6 === host)?.[0] ?? host;
+  const v6 = (host: string): string => names.get(host) ?? host;
+  world.network.tap = (bytes, from, to) => {
+    const is6 = to.host.includes(":");
+    if (is6 ? dark.v6 : dark.v4) return [];
+    if (!is6) return [bytes];
+    world.network.inject(bytes, { host: v6(from.host), port: from.port }, { host: v4(to.host), port: to.port });
+    return [];
+  };
+}
+
+const PC6 = "fd00::1";
+
+/** Paired and connected over IPv4; the PC has announced both of its addresses. */
+async function onBothFamilies(seed: number) {
+  const world = new DeviceWorld(seed);
+  const bond = await world.pair();
+  const dark = { v4: false, v6: false };
+  dualStack(world, dark);
+  const sessions = world.client.stayConnected(bond);
+  const first = await next(world, sessions);
+  world.announce([PC.host, PC6], PC.port);
+  // The gap falls into another moment of the keep-alive in every run.
+  await world.clock.runUntilAsync(() => false, 1_000 + 37 * seed);
+  return { world, dark, sessions, first };
+}
+
+for (const [who, limitMs] of [
+  ["somebody speaks", 3_000],
+  ["nobody speaks", 13_000],
+] as const)
+  test(`IPv4 that dies without a word while ${who}: the session is found again over IPv6 within ${limitMs / 1000} s`, async () => {
+    await withSeeds(8, async (seed) => {
+      const { world, dark, sessions, first } = await onBothFamilies(seed);
+      dark.v4 = true;
+      const died = world.clock.now();
+      if (limitMs < 10_000) first.session.sendDatagram(Uint8Array.of(1));
+      const second = await next(world, sessions);
+      assert.ok(world.clock.now() - died < limitMs, `${world.clock.now() - died} ms`);
+      assert.equal(second.session.path.host, PC6);
+      assert.equal(first.session.closeInfo?.remote, false);
+      await world.clock.runUntilAsync(() => world.sessions.length === 2, 1_000);
+      const there = world.sessions.at(-1)?.session;
+      assert.equal(there?.path.host, "fd00::2");
+      assert.equal(world.sessions[0]?.session.closeInfo?.error?.code, "REPLACED");
+    });
+  });
+
+test("a gap in the radio costs no session, whichever of the old path and the dial is heard first after it", async () => {
+  await withSeeds(20, async (seed) => {
+    const { world, dark, first } = await onBothFamilies(seed);
+    Object.assign(dark, { v4: true, v6: true });
+    let suspects = 0;
+    first.session.on("suspect", () => suspects++);
+    first.session.sendDatagram(Uint8Array.of(1));
+    await world.clock.runUntilAsync(() => false, 1_500 + 130 * seed);
+    assert.ok(suspects > 0);
+    Object.assign(dark, { v4: false, v6: false });
+    await world.clock.runUntilAsync(() => false, 20_000);
+    assert.equal(first.session.closeInfo, undefined);
+    assert.equal(world.sessions.length, 1);
+  });
+});
+
+test("both families come back one after the other: whatever answers first is taken", async () => {
+  await withSeeds(5, async (seed) => {
+    const { world, dark, sessions, first } = await onBothFamilies(seed);
+    Object.assign(dark, { v4: true, v6: true });
+    first.session.sendDatagram(Uint8Array.of(1));
+    await world.clock.runUntilAsync(() => false, 8_000 + 200 * seed);
+    dark.v6 = false;
+    const back = world.clock.now();
+    assert.equal((await next(world, sessions)).session.path.host, PC6);
+    assert.ok(world.clock.now() - back < 4_000, `${world.clock.now() - back} ms`);
+  });
 });

@@ -9,7 +9,11 @@ function world() {
 
 test("whoever dials the same device gets what the first dial found; other devices go on", async () => {
   const { stopped, dials } = world();
-  const [first, second, other] = [dials.add(1, "a", "Ana"), dials.add(2, "a", "Ana"), dials.add(3, "b", "Bob")];
+  const [first, second, other] = [
+    dials.add(1, { device: "a", peerName: "Ana" }),
+    dials.add(2, { device: "a", peerName: "Ana" }),
+    dials.add(3, { device: "b", peerName: "Bob" }),
+  ];
   const found = [dials.take(1), ...dials.takeAll("a")];
   for (const dial of found) dial?.resolve("session");
   assert.deepEqual([await first.session, await second.session, stopped], ["session", "session", [2]]);
@@ -20,7 +24,10 @@ test("whoever dials the same device gets what the first dial found; other device
 
 test("a dial that is given up is stopped, rejected, and no longer wanted by who has taken it", async () => {
   const { stopped, dials } = world();
-  const [early, late] = [dials.add(1, "a", "Ana"), dials.add(2, "b", "Bob")];
+  const [early, late] = [
+    dials.add(1, { device: "a", peerName: "Ana" }),
+    dials.add(2, { device: "b", peerName: "Bob" }),
+  ];
   early.cancel();
   await assert.rejects(early.session, { code: "CANCELLED" });
   assert.deepEqual([stopped, dials.take(1)], [[1], undefined]);
@@ -33,7 +40,10 @@ test("a dial that is given up is stopped, rejected, and no longer wanted by who 
 
 test("when the device shuts down, everybody who still waits is told", async () => {
   const { dials } = world();
-  const waiting = [dials.add(1, "a", "Ana").session, dials.add(2, "b", "Bob").session];
+  const waiting = [
+    dials.add(1, { device: "a", peerName: "Ana" }).session,
+    dials.add(2, { device: "b", peerName: "Bob" }).session,
+  ];
   dials.rejectAll(new Error("closed"));
   for (const each of waiting) await assert.rejects(each, /closed/);
   assert.deepEqual(dials.takeAll("a"), []);

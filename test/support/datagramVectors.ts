@@ -2,7 +2,7 @@ import type { Crypto } from "#crypto/crypto.js";
 import { toHex, utf8 } from "#kernel/bytes.js";
 import { Acceptor } from "#transport/acceptor.js";
 import { Dial, padded } from "#transport/dial.js";
-import { openInit, sealCookie } from "#transport/handshakePackets.js";
+import { openInit, sealCookie, VERSION } from "#transport/handshakePackets.js";
 import { trafficKeys } from "#transport/keys.js";
 import type { NoiseResult } from "#transport/noiseState.js";
 import { DATA_HEADER, DATA_OVERHEAD, PacketProtection } from "#transport/packet.js";
@@ -12,7 +12,10 @@ import { SeededRandom } from "../simulation/seededRandom.js";
 import { CLIENT, SERVER } from "./channel.js";
 
 /** Not our defaults: those may change, these bytes may not. */
-const PARAMETERS = { ...NO_PARAMETERS, idleMs: 30_000, maxData: 1_048_576, maxStreamsBidi: 128, maxDatagram: 1_200 };
+const PARAMETERS = {
+  ...{ ...NO_PARAMETERS, idleMs: 30_000, maxData: 1_048_576, maxStreamsBidi: 128, maxDatagram: 1_200 },
+  versions: [VERSION],
+};
 
 export interface DatagramVector {
   readonly name: string;

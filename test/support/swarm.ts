@@ -4,6 +4,7 @@ import type { SessionStream } from "#transport/sessionStream.js";
 import { GOOD_LINK, type Link } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { type ChannelEnd, ChannelWorld, CLIENT } from "./channel.js";
+import { playOrShrink } from "./shrink.js";
 
 const SMALLEST = 44;
 
@@ -208,35 +209,8 @@ export async function play(seed: number, actions: readonly Action[]): Promise<vo
   }
 }
 
-const kindOf = (error: unknown): string => String(error).replaceAll(/\d+/g, "");
-
-/** The shortest list, of those that leaving out parts leads to, which still fails in the same way. */
-export async function shrink(seed: number, actions: readonly Action[], why: unknown): Promise<readonly Action[]> {
-  let shortest = actions;
-  for (let part = actions.length >> 1; part >= 1; part >>= 1)
-    for (let from = 0; from < shortest.length; ) {
-      const without = [...shortest.slice(0, from), ...shortest.slice(from + part)];
-      const fails = await play(seed, without).then(
-        () => false,
-        (error: unknown) => kindOf(error) === kindOf(why),
-      );
-      if (fails) shortest = without;
-      else from += part;
-    }
-  return shortest;
-}
-
 /** Plays `count` random stories from `first` on; a failure is shrunk and told. */
 export async function swarm(first: number, count: number): Promise<void> {
-  for (let seed = first; seed < first + count; seed++) {
-    const actions = randomActions(seed);
-    try {
-      await play(seed, actions);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const shortest = await shrink(seed, actions, error);
-      const story = shortest.map((action) => JSON.stringify(action)).join("\n");
-      throw new Error(`seed ${seed}: ${why}\n${story}`, { cause: error });
-    }
-  }
+  for (let seed = first; seed < first + count; seed++)
+    await playOrShrink(seed, randomActions(seed), (actions) => play(seed, actions));
 }

@@ -37,7 +37,7 @@ test("whoever guesses a reset token or a path's token learns nothing from the ti
     const path = new PathValidation(SERVER, () => challenge);
     path.onPacket(CLIENT, 1200, true, 0);
     const answer = watched(spoilt(challenge, at));
-    assert.equal(path.onResponse(answer.bytes, CLIENT), undefined);
+    assert.equal(path.onResponse(answer.bytes, CLIENT, 0), undefined);
     assert.equal(answer.reads(), 8);
 
     const mac = watched(spoilt(token, at));

@@ -11,8 +11,8 @@ const CLUMSY = { maxDatagram: 1472, timerMs: 1.16 };
 
 /** The second flow's first ten packets meet a queue that the first one's startup has just filled: most of them are lost. */
 test("who comes while another's startup overflows the queue gets its share all the same", async (context) => {
-  // One seed in twelve gives the second one 0.20 to 0.34; which ones they are changes with every random number drawn before.
-  for (const seed of [3, 7]) {
+  // Of the first 36 seeds three leave it less (1, 5 and 30: 29 to 31 %); the mean is 43 %.
+  for (const seed of [3, 4]) {
     const flows = [0, 300].map((startMs) => ({ congestion: "bbr" as const, bytes: 1e12, startMs }));
     const shares = await new SimulatedTransfer({ seed, link: LINK, flows, ...CLUMSY }).shares(5000, 9000);
     context.diagnostic(`seed ${seed}: ${shares.join(", ")}`);

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toHex } from "#kernel/bytes.js";
 import { type Address, sameAddress } from "#kernel/ports.js";
+import { IdleTimer } from "#transport/idle.js";
 import { PathValidation } from "#transport/pathValidation.js";
 import { REKEY_LIMITS } from "#transport/rekeyLimits.js";
+import { RttEstimator } from "#transport/rtt.js";
 import type { Session } from "#transport/session.js";
 import { GOOD_LINK } from "../simulation/network.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
@@ -107,10 +109,56 @@ test("a challenge is proved by its token, from its address, and by nothing else"
   assert.equal(path.challenge(0, 10), undefined, "an old packet from a new address is a late one");
   path.onPacket(THIRD, 1200, true, 0);
   const token = path.challenge(0, 10)?.token ?? new Uint8Array();
-  assert.equal(path.onResponse(random.bytes(8), THIRD), undefined);
-  assert.equal(path.onResponse(token, CLIENT), undefined, "the peer answers a challenge that somebody passed on to it");
-  assert.deepEqual(path.onResponse(token, THIRD), { address: THIRD, sameHost: false });
-  assert.equal(path.onResponse(token, THIRD), undefined, "once");
+  assert.equal(path.onResponse(random.bytes(8), THIRD, 3), undefined);
+  assert.equal(
+    path.onResponse(token, CLIENT, 3),
+    undefined,
+    "the peer answers a challenge that somebody passed on to it",
+  );
+  assert.deepEqual(path.onResponse(token, THIRD, 3)?.moved, { address: THIRD, sameHost: false });
+  assert.equal(path.onResponse(token, THIRD, 3), undefined, "once");
+});
+
+test("an answer says how long the round trip is, unless it was asked for twice", () => {
+  for (const [asks, roundTripMs] of [
+    [1, 7],
+    [2, undefined],
+  ] as const) {
+    const path = new PathValidation(CLIENT, new SeededRandom(5).bytes);
+    path.verify(0);
+    let token = new Uint8Array();
+    for (let i = 0; i < asks; i++) token = new Uint8Array(path.challenge(i * 10, 10)?.token ?? []);
+    assert.deepEqual(path.onResponse(token, CLIENT, (asks - 1) * 10 + 7), { moved: undefined, roundTripMs });
+  }
+  const rtt = new RttEstimator();
+  rtt.guess(7);
+  assert.equal(rtt.pto(25), 7 + 4 * 3.5 + 25);
+  rtt.update(10, 0);
+  rtt.guess(7);
+  assert.equal(rtt.smoothed, 10, "a sample is better");
+});
+
+test("a download that a NAT has cut off is asked for after two seconds, once", async () => {
+  await withSeeds(5, async (seed) => {
+    const world = new ChannelWorld({ seed, link: { ...LINK, rate: 1_000 } });
+    const { client, server } = await world.connected();
+    const moved = transfer(server, client, world.random.bytes(500_000));
+    await world.clock.runUntilAsync(() => false, 200);
+    world.client.socket.rebind({ ...CLIENT, port: CLIENT.port + 1 });
+    const cutAt = world.clock.now();
+    await world.clock.runUntilAsync(() => server.path.port !== CLIENT.port, 20_000);
+    const took = world.clock.now() - cutAt;
+    // An ACK or a window update may just have left from the new port.
+    assert.ok(took < 2_200, `${took} ms`);
+    await world.until(moved);
+  });
+  const idle = new IdleTimer(30_000, 0);
+  idle.onReceived(100);
+  idle.onData();
+  assert.deepEqual([idle.takeKeepAlive(2_099), idle.takeKeepAlive(2_100)], [false, true]);
+  idle.onElicitingSent(2_100);
+  idle.onReceived(2_110);
+  assert.deepEqual([idle.takeKeepAlive(12_109), idle.takeKeepAlive(12_110)], [false, true]);
 });
 
 test("whoever shouts from many addresses cannot push out the newest one", () => {
@@ -203,6 +251,48 @@ test("a path that answers is not suspect", async () => {
   assert.equal(suspects, 0);
 });
 
+/** What the client hears of its path, and the server of its own, while the network is dark for `darkMs`. */
+async function dark(seed: number, darkMs: number, speaker: "client" | "server") {
+  const world = new ChannelWorld({ seed, link: LINK, endpoint: { keepAlive: true } });
+  const ends = await world.connected();
+  await world.clock.runUntilAsync(() => false, 1_000);
+  const told: string[] = [];
+  for (const name of ["client", "server"] as const)
+    for (const event of ["suspect", "answers"] as const)
+      ends[name].on(event, () => told.push(`${name} ${event} ${(world.clock.now() - began).toFixed(0)}`));
+  world.network.link = { ...LINK, loss: 1 };
+  const began = world.clock.now();
+  ends[speaker].sendDatagram(Uint8Array.of(1));
+  await world.clock.runUntilAsync(() => false, darkMs);
+  world.network.link = LINK;
+  await world.clock.runUntilAsync(() => false, 5_000);
+  return told;
+}
+
+test("a path that answers nothing any more is suspect within a second and a half, and no longer when it answers", async () => {
+  for (let seed = 40; seed < 50; seed++) {
+    const told = await dark(seed, 3_000, "client");
+    const at = (event: string): number =>
+      Number(told.find((one) => one.startsWith(event))?.split(" ")[2] ?? Number.NaN);
+    assert.ok(at("client suspect") < 1_500, `seed ${seed}: ${told}`);
+    assert.ok(at("client answers") > 3_000, `seed ${seed}: ${told}`);
+    assert.ok(told.at(-1)?.startsWith("client answers"), `seed ${seed}: ${told}`);
+  }
+});
+
+test("half a second of darkness is no reason to doubt, and the server never doubts by itself", async () => {
+  for (let seed = 50; seed < 60; seed++) {
+    assert.deepEqual(await dark(seed, 490, "client"), [], `seed ${seed}`);
+    assert.deepEqual(await dark(seed, 3_000, "server"), [], `seed ${seed}`);
+  }
+});
+
+test("a suspicion is told again while it lasts", async () => {
+  const told = await dark(60, 15_000, "client");
+  const suspicions = told.filter((one) => one.startsWith("client suspect")).length;
+  assert.ok(suspicions >= 5 && suspicions <= 15, `${told}`);
+});
+
 test("after eight hours of sleep the keys are renewed before any data", async () => {
   const world = new ChannelWorld({ seed: 9, link: LINK, endpoint: { rekeyLimits: REKEY_LIMITS } });
   const { client, server } = await world.connected();
@@ -210,7 +300,7 @@ test("after eight hours of sleep the keys are renewed before any data", async ()
   world.client.endpoint.resume(world.clock.now(), 8 * 3_600_000);
   const sizes: number[] = [];
   world.network.tap = (bytes, from) => {
-    if (from.host === CLIENT.host && client.stats().epoch === 0) sizes.push(bytes.length);
+    if (from.host === CLIENT.host && (((bytes[0] ?? 0) >> 4) & 3) === 0) sizes.push(bytes.length);
     return [bytes];
   };
   const moved = transfer(client, server, world.random.bytes(50_000));

@@ -18,7 +18,7 @@ class Flight {
 
   send(numbers: readonly number[], sentAt: number, probe = false, frames: readonly SentFrame[] = SAYS): void {
     for (const number of numbers) {
-      this.recovery.onNumberUsed(number);
+      this.recovery.numbers.onUsed(number);
       this.recovery.onSent({ number, sentAt, size: SIZE, frames, probe });
     }
   }
@@ -66,6 +66,28 @@ test("RFC 9000 §9.4: on another path the round trip is measured anew, and only 
   assert.equal(flight.rtt.hasSample, false);
   flight.ack(107, [2, 2]);
   assert.equal(flight.rtt.smoothed, 7);
+});
+
+test("RFC 9000 §9.4: what was sent on the old path fills no window of the new one, whether it arrives or is lost", () => {
+  const flight = new Flight();
+  flight.send(upTo(20), 0);
+  flight.ack(40, [0, 0]);
+  const fresh = new NewReno(SIZE);
+  const before = fresh.window;
+  flight.recovery.startPath(fresh);
+  assert.equal(flight.recovery.bytesInFlight, 0);
+  flight.send([21, 22], 100);
+  assert.equal(flight.recovery.bytesInFlight, 2 * SIZE);
+  // Ten arrive, ten are lost: the application hears of all, the controller of none.
+  const { acked, lost } = flight.ack(110, [11, 20]);
+  assert.deepEqual([acked.length, lost.length, fresh.window], [10, 10, before]);
+  assert.equal(flight.recovery.bytesInFlight, 2 * SIZE);
+  assert.deepEqual(numbers(flight.ack(120, [22, 22]).acked), [22]);
+  assert.equal(flight.recovery.bytesInFlight, SIZE);
+  // The same loss on the path of now is one.
+  flight.send(upTo(26, 23), 130);
+  assert.deepEqual(numbers(flight.ack(140, [26, 26], [11, 20]).lost), [21, 23]);
+  assert.ok(fresh.window < before);
 });
 
 test("RFC 9002 §6.1.1: three packets later it is lost, two packets later it is not", () => {
@@ -179,7 +201,7 @@ test("RFC 9000 §21.4: who acknowledges a packet that was never sent, or a numbe
     error instanceof TransportError && error.transportCode === TRANSPORT_ERROR.PROTOCOL_VIOLATION;
   const flight = new Flight();
   flight.send([0, 1], 0);
-  flight.recovery.onNumberSkipped(2);
+  flight.recovery.numbers.onSkipped(2);
   flight.send([3, 4], 0);
   assert.throws(() => flight.ack(1, [0, 5]), violation);
   assert.throws(() => flight.ack(1, [0, 4]), violation);

@@ -201,6 +201,40 @@ test("at the hard limit only keys leave; thirty seconds later the connection end
   assert.throws(() => responder.rekey.tick(31_000), { code: "EPOCH_STUCK" });
 });
 
+test("over a hard limit the application waits for the keys it would be sent under, and no longer", () => {
+  const { initiator, responder } = machines();
+  const ends = [initiator, responder];
+  for (const { rekey } of ends) rekey.age(REKEY_LIMITS.hardAgeMs, 1);
+  const restricted = (): readonly boolean[] => ends.map(({ rekey }) => rekey.restricted);
+  initiator.rekey.tick(1);
+  responder.rekey.onCrypto(initiator.rekey.takeCrypto() ?? EMPTY);
+  assert.deepEqual(restricted(), [true, true], "message 1 is under way: the old keys are as old as before");
+  initiator.rekey.onCrypto(responder.rekey.takeCrypto() ?? EMPTY);
+  assert.deepEqual([initiator.protection.sendEpoch, responder.protection.sendEpoch], [1, 0]);
+  assert.deepEqual(restricted(), [false, true], "the server still sends in the old epoch");
+  responder.rekey.onPacketOpened(1, 100, 2, 5);
+  assert.deepEqual(restricted(), [false, false]);
+});
+
+test("a peer that never shows the new epoch does not free it from its limits", () => {
+  const { initiator, responder } = machines({ limits: { hardPackets: 3 } });
+  initiator.rekey.request();
+  responder.rekey.onCrypto(initiator.rekey.takeCrypto() ?? EMPTY);
+  for (let i = 0; i < 3; i++) initiator.rekey.onPacketSent(100, 1);
+  assert.equal(initiator.rekey.restricted, true);
+  initiator.rekey.onCrypto(responder.rekey.takeCrypto() ?? EMPTY);
+  // What it hears in the old epoch counts as well: it still opens that.
+  initiator.rekey.onPacketSent(100, 2);
+  initiator.rekey.onPacketOpened(0, 100, 2, 5);
+  assert.equal(initiator.rekey.restricted, false, "one packet before the limit");
+  initiator.rekey.onPacketSent(100, 2);
+  assert.equal(initiator.rekey.restricted, true);
+  initiator.rekey.onPacketOpened(1, 100, 3, 5);
+  assert.equal(initiator.rekey.restricted, true, "a late proof is no renewal");
+  initiator.rekey.tick(30_001);
+  assert.throws(() => initiator.rekey.tick(30_002), { code: "EPOCH_STUCK" });
+});
+
 /** An active thief in the server's place at the next rekey. */
 function thief(options: Parameters<typeof machines>[0]): void {
   const { initiator, responder } = machines(options);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { nativeCrypto } from "#crypto/native.node.js";
+import type { Address } from "#kernel/ports.js";
 import { Dial } from "#transport/dial.js";
 import { FRAME } from "#transport/frames.js";
-import { initPrologue } from "#transport/handshakePackets.js";
+import { initPrologue, VERSION } from "#transport/handshakePackets.js";
 import { NoiseResponder } from "#transport/noise.js";
 import { DEFAULT_PARAMETERS, decodeParameters } from "#transport/params.js";
 import { ChannelWorld, CLIENT, SERVER } from "../channel.js";
@@ -12,6 +13,31 @@ import { firstOf } from "../streams.js";
 import { BASE, connected, type InteropCase, same, sha } from "./world.js";
 
 // The runner's cases about the first round trip.
+
+const RESERVED = /^.a.a.a.a$/;
+const isReserved = (version: number): boolean => RESERVED.test(version.toString(16).padStart(8, "0"));
+
+/** The lists of versions in an Init and in its Response, as they were sent. */
+function listsOf(world: ChannelWorld, now: number): readonly (readonly number[])[] {
+  const { crypto, random, serverKey } = world;
+  const dial = new Dial({
+    ...{ crypto, random: random.bytes, own: world.clientKey, peerStatic: serverKey.public, psk: world.psk },
+    ...{ to: [SERVER], scid: random.bytes(8), parameters: DEFAULT_PARAMETERS, now },
+  });
+  const init = dial.nextDatagram(now)?.bytes ?? assert.fail();
+  const responder = new NoiseResponder({ crypto, own: serverKey, prologue: initPrologue(init.subarray(0, 13)) });
+  assert.ok(responder.readStatic(init.subarray(13, 93)));
+  const told = decodeParameters(responder.readPayload(init.subarray(93, 1200 - 32)) ?? assert.fail());
+  world.server.endpoint.receive(init, CLIENT, now);
+  const response = world.server.endpoint.nextDatagram(now)?.bytes ?? assert.fail();
+  const result = dial.receive(response, SERVER, now);
+  assert.ok(result && result !== "cookie" && !result.error);
+  return [told.versions ?? [], result.peer.versions ?? []];
+}
+
+/** A world whose ends both offer these versions. */
+const offering = (versions: readonly number[]): ChannelWorld =>
+  new ChannelWorld({ seed: 10, link: BASE, endpoint: { parameters: { ...DEFAULT_PARAMETERS, versions } } });
 
 export const FIRST_ROUND_TRIP: readonly InteropCase[] = [
   {
@@ -144,6 +170,50 @@ export const FIRST_ROUND_TRIP: readonly InteropCase[] = [
       assert.equal(event?.type === "failed" && event.error.code, "NOT_REACHABLE");
       assert.equal(world.server.sessions.length, 0);
       return "NOT_REACHABLE";
+    },
+  },
+  {
+    name: "v2, grease",
+    check:
+      "every list of versions has a reserved one before or after ours; 15 unknown ones and ours are taken, 16 unknown ones are silence; Versions datagrams all the time change nothing",
+    async run(size) {
+      const dials = size < 1 ? 40 : 1_000;
+      const world = new ChannelWorld({ seed: 9 });
+      const places = [0, 0];
+      const reserved = new Set<number>();
+      for (let i = 1; i <= dials; i++)
+        for (const list of listsOf(world, 2_000 * i)) {
+          assert.equal(list.length, 2);
+          const at = list.indexOf(VERSION);
+          assert.ok(at >= 0 && isReserved(list[1 - at] ?? 0), String(list));
+          places[at] = (places[at] ?? 0) + 1;
+          reserved.add(list[1 - at] ?? 0);
+        }
+      assert.ok(Math.min(...places) > dials / 2 && reserved.size > dials, `${places}, ${reserved.size} kinds`);
+
+      const unknown = world.random.bytes(60);
+      const others = Array.from({ length: 15 }, (_, i) => (unknown[i] ?? 0) * 0x10101 + 0x0100_0000);
+      const patient = offering([...others, VERSION]);
+      const flood = (bytes: Uint8Array, from: Address, to: Address): readonly Uint8Array[] => {
+        const cid = bytes.subarray(1, 9);
+        for (const [a, b] of [[from, to] as const, [to, from] as const])
+          for (const list of [[], [VERSION], [0x1a2a3a4a, VERSION], others]) {
+            const words = new Uint8Array(new Uint32Array(list).buffer);
+            patient.network.inject(new Uint8Array([0xf0, 0, 0, 0, 0, ...cid, ...words]), a, b);
+          }
+        return [bytes];
+      };
+      patient.network.tap = flood;
+      patient.network.link = { ...BASE, rate: 0 };
+      const { client, server } = await patient.connected();
+      await same(patient, client, server, patient.random.bytes(20_000));
+      assert.ok(patient.client.endpoint.drops.unexpected > 20 && patient.server.endpoint.drops.unexpected > 20);
+      const stranger = offering([...others, 0x48460002]);
+      stranger.dial();
+      await stranger.clock.runUntilAsync(() => stranger.client.events.length > 0, 20_000);
+      const [event] = stranger.client.events;
+      assert.equal(event?.type === "failed" && event.error.code, "NOT_REACHABLE");
+      return `${2 * dials} lists, ours first in ${places[0]}; connected among 15 unknown ones; without ours NOT_REACHABLE`;
     },
   },
   {

@@ -44,7 +44,7 @@ async function sleep(idleMs: number): Promise<number> {
   if (idleMs === 0) {
     first.client.sendDatagram(word);
     await world.until(heard(first.server), 30_000);
-    assert.ok(first.client.stats().epoch > 0, "with fresh keys");
+    assert.ok(first.server.stats().epoch > 0, "with fresh keys");
     return world.clock.now() - wokeAt;
   }
   await world.until(first.client.closed, 30_000);
@@ -57,11 +57,12 @@ async function sleep(idleMs: number): Promise<number> {
 export const SLEEP: InteropCase = {
   name: "sleep: eight hours, then another address",
   check:
-    "a word arrives within 4 round trips of waking, when the server has waited (the new address and fresh keys first) and when it has given up (told at once, dialled anew)",
+    "a word arrives within 3 round trips of waking when the server has waited (the new address and fresh keys first), and within 4 when it has given up (told at once, dialled anew)",
   async run() {
     const roundTrip = 2 * HOME.link.delayMs;
     const [waited, gaveUp] = [await sleep(0), await sleep(DEFAULT_PARAMETERS.idleMs)];
-    for (const ms of [waited, gaveUp]) assert.ok(ms <= 4 * roundTrip, `${ms} ms`);
+    assert.ok(waited <= 3 * roundTrip, `${waited} ms`);
+    assert.ok(gaveUp <= 4 * roundTrip, `${gaveUp} ms`);
     return `${waited.toFixed(0)} ms and ${gaveUp.toFixed(0)} ms at ${roundTrip} ms`;
   },
 };
