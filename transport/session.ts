@@ -237,11 +237,9 @@ export class Session extends Emitter<SessionEvents> implements AsyncDisposable {
         this.emit("path", event.address);
         break;
       case "suspect":
-        this.#suspicions++;
-        this.emit("suspect");
-        break;
       case "answers":
-        this.emit("answers");
+        if (event.type === "suspect") this.#suspicions++;
+        this.emit(event.type);
         break;
       case "resumed":
         this.emit("resumed", { hiddenMs: event.hiddenMs });
