@@ -1,3 +1,4 @@
+import { ReadyKeyPair } from "#crypto/readyKeyPair.js";
 import type { Address, Instant, Machine, OutgoingDatagram } from "#kernel/ports.js";
 import { type Accepted, Acceptor } from "./acceptor.js";
 import type { Connection } from "./connection.js";
@@ -9,7 +10,6 @@ import { type AnsweredDial, Dials } from "./dials.js";
 import { EndpointMemory, type MemoryStats } from "./endpointMemory.js";
 import { type EndpointCounts, type EndpointStats, endpointDrops, endpointStats } from "./endpointStats.js";
 import type { ConnectOptions, EndpointDrops, EndpointEvent, EndpointOptions } from "./endpointTypes.js";
-import { EphemeralKeys } from "./ephemeralKeys.js";
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
 import { handshakeType } from "./handshakePackets.js";
 import { answeredHandshake, dialledHandshake } from "./keyed.js";
@@ -42,7 +42,8 @@ export class Endpoint implements Machine {
   readonly #resets: StatelessResets | undefined;
   readonly #drops = { unknownConnection: 0, unexpected: 0 };
   readonly #memory: EndpointMemory;
-  readonly #ephemeral: EphemeralKeys;
+  /** Begins the next dial, or the next answer. */
+  readonly #ephemeral: ReadyKeyPair;
   readonly #surroundings: Surroundings;
 
   /** Throws RangeError for a `memoryLimit` or a `padTo` that is none. */
@@ -51,8 +52,8 @@ export class Endpoint implements Machine {
     this.#options = options;
     this.#parameters = options.parameters ?? DEFAULT_PARAMETERS;
     const newCid = (): Uint8Array => this.#newCid();
-    this.#ephemeral = new EphemeralKeys(options.crypto, options.random);
-    this.#ephemeral.prepare();
+    this.#ephemeral = new ReadyKeyPair(() => options.crypto.x25519KeyPair(options.random(32)));
+    this.#ephemeral.next();
     this.#memory = new EndpointMemory(options.memoryLimit);
     this.#lifecycle = new Lifecycle(this.#table, options.identity.public, this.#events);
     const pool = new DatagramPool();
@@ -150,6 +151,7 @@ export class Endpoint implements Machine {
   /** The end of every connection and dial, without another word: keys are erased, traces closed. */
   close(): void {
     this.#dials.close();
+    this.#ephemeral.forget();
     for (const entry of [...this.#entries.values()]) this.#lifecycle.forget(entry);
   }
 
@@ -163,7 +165,7 @@ export class Endpoint implements Machine {
 
   tick(now: Instant): void {
     // A timer has come, so nobody waits at this moment.
-    this.#ephemeral.prepare();
+    this.#ephemeral.next();
     // Nobody is so busy: this process, or the whole machine, was stopped.
     if (now - (this.deadline ?? now) > ASLEEP_MS) this.resume(now, 0);
     for (const { handle, error } of this.#dials.tick(now)) this.#events.push({ type: "failed", dial: handle, error });

@@ -1,11 +1,11 @@
 import type { Crypto } from "#crypto/crypto.js";
+import { ReadyKeyPair } from "#crypto/readyKeyPair.js";
 import { equalConstantTime } from "#kernel/bytes.js";
 import { encodeCbor } from "#kernel/cbor.js";
 import type { Address, Instant } from "#kernel/ports.js";
-import { isAcceptableKey } from "./exchange.js";
+import { freshKeyPair, isAcceptableKey } from "./exchange.js";
 import { type Features, featuresOf, PAIRING_VERSION } from "./features.js";
 import type { Invitation } from "./invitation.js";
-import { ReadyKeyPair } from "./keyPairs.js";
 import { encodeMessage, type Message, type MessageOf, STEP, TYPE } from "./messages.js";
 import { traitsOf } from "./models.js";
 import { hintOf } from "./outOfBand.js";
@@ -29,7 +29,7 @@ export class ResponderDoor {
     this.#options = options;
     this.#window = window;
     this.#cookies = new PairingCookies(options.crypto, options.random);
-    this.keyPairs = new ReadyKeyPair(options.crypto, options.random);
+    this.keyPairs = new ReadyKeyPair(() => freshKeyPair(options.crypto, options.random));
   }
 
   /** `busy`: another attempt holds the slot, and nobody else is to be heard. */

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Crypto } from "#crypto/crypto.js";
 import { nativeCrypto } from "#crypto/native.node.js";
+import { ReadyKeyPair } from "#crypto/readyKeyPair.js";
 import { toHex } from "#kernel/bytes.js";
 import { Endpoint } from "#transport/endpoint.js";
-import { EphemeralKeys } from "#transport/ephemeralKeys.js";
 import { SeededRandom } from "../simulation/seededRandom.js";
 import { CLIENT, SERVER } from "../support/channel.js";
 
@@ -113,7 +113,11 @@ test("no ephemeral key serves twice, made ahead or not, on either side", () => {
     while (server.nextDatagram(i * APART)) {}
   }
   assert.equal(seen.size, 24);
-  const keys = new EphemeralKeys(nativeCrypto, new SeededRandom(5).bytes);
-  keys.prepare();
+  const random = new SeededRandom(5).bytes;
+  const keys = new ReadyKeyPair(() => nativeCrypto.x25519KeyPair(random(32)));
+  keys.next();
   assert.notDeepEqual(keys.take(), keys.take());
+  const spare = keys.next();
+  keys.forget();
+  assert.deepEqual(spare.secret, new Uint8Array(32), "nobody needs it any more");
 });
