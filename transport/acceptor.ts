@@ -160,11 +160,11 @@ export class Acceptor {
     peer: TransportParameters,
     now: Instant,
   ): { reply?: Uint8Array; accepted?: Accepted } {
-    const { crypto, resetKey, newCid } = this.#options;
+    const { crypto, random, resetKey, newCid } = this.#options;
     const parameters = this.#options.parameters();
     const localCid = newCid();
     const told = limitsOf(parameters);
-    if (parameters.versions) told.versions = parameters.versions;
+    told.versions = parameters.versions ?? versionsOffered(random);
     told.resetToken = resetToken(crypto, resetKey, localCid);
     const { psk, copied } = bond.choose?.(peer.bondHints ?? []) ?? { psk: bond.psk, copied: false };
     if (copied) told.bondCopied = true;
@@ -190,6 +190,7 @@ export class Acceptor {
   /** The peer proved its key, but its bond is gone: say only that, under keys that open nothing. PROTOCOL.md §2. */
   #refuse(noise: NoiseResponder, init: Init, now: Instant): { reply?: Uint8Array } {
     const told = limitsOf(NO_PARAMETERS);
+    told.versions = versionsOffered(this.#options.random);
     told.unknownDevice = true;
     const answer = this.#write(noise, init, this.#options.newCid(), told, ZERO_PSK);
     if (!answer) return this.#drop("malformed");
@@ -207,7 +208,6 @@ export class Acceptor {
     const { crypto, random, newEphemeral } = this.#options;
     told.handshakeDcid = init.scid;
     told.handshakeScid = scid;
-    told.versions ??= versionsOffered(random);
     const payload = encodeParameters(told, random);
     const room = RESPONSE_NOISE - RESPONSE_HEAD - NOISE_TAG;
     const ephemeral = newEphemeral?.() ?? crypto.x25519KeyPair(random(32));

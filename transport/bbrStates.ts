@@ -19,10 +19,14 @@ export const GAINS: Readonly<Record<BbrState, { readonly pacing: number; readonl
  */
 export function windowGain(state: BbrState, minRttMs: number): number {
   const { window } = GAINS[state];
-  return state === "cruise" ? Math.min(window + JITTER_MS / minRttMs, GAINS.refill.window) : window;
+  return state === "cruise" ? withJitter(window, minRttMs) : window;
 }
 
 /** What is on its way when nothing waits, as a part of the bandwidth-delay product: a radio's jitter is part of the path. */
 export function fullGain(minRttMs: number): number {
-  return Math.min(1 + JITTER_MS / minRttMs, GAINS.refill.window);
+  return withJitter(1, minRttMs);
+}
+
+function withJitter(gain: number, minRttMs: number): number {
+  return Math.min(gain + JITTER_MS / minRttMs, GAINS.refill.window);
 }

@@ -124,7 +124,7 @@ export class Connection {
       this.#outcomes.tellOfPath(now);
       if (!datagram) {
         const why = whatHoldsUp(this.#parts, this.#writer.ready !== undefined, this.#sender.open);
-        this.#parts.blocked.look(why, this.#pto, now);
+        this.#parts.blocked.look(why, this.#parts.recovery.ptoBase, now);
       }
       return datagram;
     }
@@ -212,7 +212,7 @@ export class Connection {
   close(input: { readonly code: number; readonly reason: string; readonly application?: boolean }, now: Instant): void {
     const frame: CloseFrame = { application: input.application ?? true, code: input.code, reason: input.reason };
     const error = frame.application || frame.code === 0 ? undefined : new TransportError(frame.code, frame.reason);
-    this.#closing.start(frame, error, now, this.#pto);
+    this.#closing.start(frame, error, now, this.#parts.recovery.ptoBase);
     this.#options.onWork?.();
   }
 
@@ -250,10 +250,6 @@ export class Connection {
     return { ...this.#counters, ...this.#sender.sent, ...partsStats(this.#parts, now), ...epoch };
   }
 
-  get #pto(): number {
-    return this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs);
-  }
-
   get #keepAlive(): boolean {
     return this.#confirmed && (this.#options.keepAlive === true || this.#parts.streams.size > 0);
   }
@@ -266,7 +262,7 @@ export class Connection {
       this.#parts.cids.offer();
       this.#parts.events.push({ type: "confirmed" });
     }
-    this.#options.rekey.onPacketOpened(packet.epoch, datagram.length, now, this.#pto);
+    this.#options.rekey.onPacketOpened(packet.epoch, datagram.length, now, this.#parts.recovery.ptoBase);
     this.#receiver.take(packet, datagram, from, now);
     this.#options.log?.metrics(this.#parts.congestion.state, () => this.stats(now), now);
     this.#syncRekey();
@@ -294,6 +290,6 @@ export class Connection {
   #fail(error: unknown, now: Instant): void {
     if (!(error instanceof TransportError)) throw error;
     const { transportCode: code, message: reason } = error;
-    this.#closing.start({ application: false, code, reason }, error, now, this.#pto);
+    this.#closing.start({ application: false, code, reason }, error, now, this.#parts.recovery.ptoBase);
   }
 }

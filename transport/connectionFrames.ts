@@ -170,7 +170,7 @@ export class ConnectionFrames implements FrameSink {
   }
 
   onClose(frame: CloseFrame): void {
-    this.#parts.closing.onPeerClose(frame, this.#now, this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs));
+    this.#parts.closing.onPeerClose(frame, this.#now, this.#parts.recovery.ptoBase);
   }
 
   onDatagram(data: Uint8Array): void {

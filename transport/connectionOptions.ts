@@ -1,36 +1,22 @@
-import type { Address, Instant, RandomSource } from "#kernel/ports.js";
+import type { Instant } from "#kernel/ports.js";
 import type { ConnectionLog } from "./connectionLog.js";
-import type { ControllerName } from "./controllers.js";
+import type { PartsOptions } from "./connectionParts.js";
 import type { DatagramPool } from "./datagramPool.js";
-import type { ConnectionMemory } from "./memory.js";
 import type { PacketProtection } from "./packet.js";
-import type { TransportParameters } from "./params.js";
 import type { Rekey } from "./rekey.js";
-import type { SpareCids } from "./spareCids.js";
 
 /** What a connection is made of and told at its beginning. */
-export interface ConnectionOptions {
-  readonly role: "initiator" | "responder";
+export interface ConnectionOptions extends PartsOptions {
   readonly protection: PacketProtection;
   readonly rekey: Rekey;
-  readonly local: TransportParameters;
-  readonly peer: TransportParameters;
-  readonly path: Address;
-  readonly cids: SpareCids;
-  readonly random: RandomSource;
-  /** Its accounts in what all connections of the endpoint may hold. */
-  readonly memory: ConnectionMemory;
-  readonly now: Instant;
   /** Send nothing, not even the end, before `release`: the first packet tells the peer that we are ready for good. */
   readonly held?: boolean;
-  readonly initialRttMs?: number | undefined;
   /** Initiator: when its first Init was made. */
   readonly dialledAt?: Instant | undefined;
   /** The largest UDP payload that the interface takes whole, 1200 to 65507: packets grow up to it by probing. */
   readonly maxDatagram?: number;
   /** Send a PING before the idle timeout would end the connection. */
   readonly keepAlive?: boolean;
-  readonly congestion?: ControllerName;
   /** Rounds the size of every packet up: PROTOCOL.md §6.5. */
   readonly padTo?: number | undefined;
   /** Shared by all connections of one socket. */

@@ -79,6 +79,7 @@ export interface PartsOptions {
   readonly path: Address;
   readonly random: RandomSource;
   readonly cids: SpareCids;
+  /** Its accounts in what all connections of the endpoint may hold. */
   readonly memory: ConnectionMemory;
   readonly congestion?: ControllerName | undefined;
   readonly initialRttMs?: number | undefined;

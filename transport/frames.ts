@@ -54,17 +54,6 @@ export interface AckFrequency {
   readonly reordering: number;
 }
 
-/** Whether an ACK's ranges hold one of these numbers, which rise. One walk through both. */
-export function coversAny(ranges: readonly number[], numbers: readonly number[]): boolean {
-  let at = 0;
-  for (let i = numbers.length - 1; i >= 0; i--) {
-    const number = numbers[i] ?? -1;
-    while (at < ranges.length && number < (ranges[at] ?? 0)) at += 2;
-    if (number <= (ranges[at + 1] ?? -1)) return true;
-  }
-  return false;
-}
-
 export interface CloseFrame {
   readonly application: boolean;
   readonly code: number;

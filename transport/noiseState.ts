@@ -1,12 +1,9 @@
 import type { Crypto } from "#crypto/crypto.js";
-import { hkdfExtract } from "#crypto/hkdf.js";
+import { hkdfExpand, hkdfExtract } from "#crypto/hkdf.js";
 
 const EMPTY = new Uint8Array(0);
 const TAG = 16;
-/** RFC 5869 §2.3: the counters of the blocks of an expansion. With an empty info they are all that is said after the last block. */
-const FIRST = Uint8Array.of(1);
 const SECOND = Uint8Array.of(2);
-const THIRD = Uint8Array.of(3);
 
 /** What both ends hold after the last message: 32 bytes each. */
 export interface NoiseResult {
@@ -52,8 +49,9 @@ export class SymmetricState {
 
   mixKey(input: Uint8Array): void {
     const pseudorandomKey = hkdfExtract(this.#crypto, this.#chainingKey, input);
-    const first = this.#crypto.hmacSha256(pseudorandomKey, FIRST);
+    const first = hkdfExpand(this.#crypto, pseudorandomKey, EMPTY, 32);
     this.#chainingKey = first;
+    // The second block of the same expansion: RFC 5869 §2.3.
     this.#setKey(() => this.#crypto.hmacSha256(pseudorandomKey, first, SECOND));
   }
 
@@ -91,13 +89,11 @@ export class SymmetricState {
     this.#nonce = 0;
   }
 
-  /** §4.3: HKDF with an empty info, three blocks of it. */
+  /** §4.3: HKDF with an empty info, so its outputs are 32-byte slices of one expansion. */
   #hkdf(input: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
-    const crypto = this.#crypto;
-    const pseudorandomKey = hkdfExtract(crypto, this.#chainingKey, input);
-    const first = crypto.hmacSha256(pseudorandomKey, FIRST);
-    const second = crypto.hmacSha256(pseudorandomKey, first, SECOND);
-    return [first, second, crypto.hmacSha256(pseudorandomKey, second, THIRD)];
+    const pseudorandomKey = hkdfExtract(this.#crypto, this.#chainingKey, input);
+    const bytes = hkdfExpand(this.#crypto, pseudorandomKey, EMPTY, 96);
+    return [bytes.slice(0, 32), bytes.slice(32, 64), bytes.slice(64, 96)];
   }
 
   /** §12: 32 zero bits and a little-endian counter. */

@@ -59,7 +59,7 @@ export function openConnection(surroundings: Surroundings, keyed: Keyed, now: In
     congestion: congestion ?? DEFAULT_CONTROLLER,
     initialRttMs: keyed.rttMs,
     dialledAt: keyed.dialledAt,
-    held: keyed.held === true,
+    held: keyed.held,
     maxDatagram: maxDatagram?.(path) ?? DEFAULT_MAX_DATAGRAM,
   });
   const entry: Entry = {

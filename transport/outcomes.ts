@@ -37,10 +37,8 @@ export class Outcomes {
   onDelivery(acked: readonly SentPacket[], now: Instant): void {
     const { mtu, path, recovery } = this.#parts;
     if (acked.length > 0) path.onAnswered();
-    for (const packet of acked) {
-      // Of another path: its size says nothing about this one.
-      if (!recovery.onPath(packet)) continue;
-      const { size, probe } = packet;
+    // The sizes of what left on another path say nothing about this one.
+    for (const { size, probe } of recovery.here(acked)) {
       mtu.onAcked(size);
       if (probe && mtu.onProbeAcked(size, now)) this.#onPacketSize(now);
     }
@@ -56,7 +54,7 @@ export class Outcomes {
       this.#counters.bytesLost += size;
       if (log) log.packetLost(number, recovery.largestAcked - number < recovery.packetThreshold, probe, now);
     }
-    const here = lost.filter((packet) => recovery.onPath(packet));
+    const here = recovery.here(lost);
     for (const { size, probe } of here) if (probe) mtu.onProbeLost(size, now, rtt.smoothed);
     if (mtu.onLost(here, now)) this.#onPacketSize(now);
   }

@@ -52,7 +52,7 @@ export class PacketReceiver {
 
   /** What is inside the authentic `datagram`. Throws TransportError. */
   take({ packetNumber, payload }: OpenedPacket, datagram: Uint8Array, from: Address, now: Instant): void {
-    const { acks, arrivals, path, memory, receiveWindow, due, idle } = this.#parts;
+    const { acks, arrivals, path, recovery, memory, receiveWindow, due, idle } = this.#parts;
     const newest = packetNumber > acks.largest;
     const size = datagram.length;
     this.#frames.begin(from, size, now);
@@ -61,7 +61,8 @@ export class PacketReceiver {
     const eliciting = parseFrames(payload, this.#frames);
     // Only our own word can heal a path that a NAT has changed.
     if (receiveWindow.highest > highest && this.#options.role === "initiator") idle.onData();
-    if (memory.receiving.refused === refused) arrivals.onReceived(packetNumber, size, eliciting, from, now, this.#pto);
+    if (memory.receiving.refused === refused)
+      arrivals.onReceived(packetNumber, size, eliciting, from, now, recovery.ptoBase);
     else {
       // PROTOCOL.md §7: as if it were lost, so that it comes again; but the peer must hear that we are here.
       receiveWindow.repeat();
@@ -72,9 +73,5 @@ export class PacketReceiver {
       if (newest) this.#parts.cids.onArrival(cidKey(datagram, 1));
     }
     this.#frames.finish(now);
-  }
-
-  get #pto(): number {
-    return this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs);
   }
 }

@@ -144,7 +144,7 @@ export class PacketSender {
       const room = path.room(to, received);
       if (room >= MIN_PACKET) return this.#pathFrame(FRAME.PATH_RESPONSE, token, to, room, now);
     }
-    const challenge = path.challenge(now, this.#parts.rtt.pto(this.#options.peer.maxAckDelayMs));
+    const challenge = path.challenge(now, this.#parts.recovery.ptoBase);
     if (!challenge) return undefined;
     return this.#pathFrame(FRAME.PATH_CHALLENGE, challenge.token, challenge.to, challenge.room, now);
   }

@@ -83,8 +83,13 @@ export class Recovery {
 
   /** The probe timeout with its backoff. */
   get pto(): number {
-    const base = this.#rtt.pto(this.#peerMaxAckDelayMs);
+    const base = this.ptoBase;
     return this.#ptoCount === 0 ? base : Math.min(base * 2 ** this.#ptoCount, Math.max(MAX_PTO_MS, this.#rtt.pto(0)));
+  }
+
+  /** The probe timeout without its backoff: RFC 9000's measure for how long to wait for the peer. */
+  get ptoBase(): number {
+    return this.#rtt.pto(this.#peerMaxAckDelayMs);
   }
 
   get deadline(): Instant | undefined {
@@ -110,7 +115,7 @@ export class Recovery {
   }
 
   /** It was sent on the path of now. */
-  onPath({ number }: { readonly number: number }): boolean {
+  #onPath({ number }: { readonly number: number }): boolean {
     return number >= this.#firstOnPath;
   }
 
@@ -142,13 +147,13 @@ export class Recovery {
     const late = this.#thresholds.onAck(frame.ranges, this.#largestAcked, now, this.#rtt.smoothed);
     const acked = this.#takeAcked(frame.ranges, now);
     if (acked.length === 0 && late.packets.length === 0) return NOTHING;
-    for (const packet of this.#here(late.packets)) this.#rate.delivered += packet.size;
+    for (const packet of this.here(late.packets)) this.#rate.delivered += packet.size;
     const rttMs = timely ? this.#sampleRtt(acked[acked.length - 1], frame, now) : undefined;
     this.#largestAcked = Math.max(this.#largestAcked, frame.largest);
     if (late.undone) this.#congestion.onSpuriousLoss();
     const lost = this.#detectLost(now);
     this.#onLost(lost, now);
-    this.#tellArrivals(this.#here(acked), this.#here(lost), { now, inFlightBefore, rttMs });
+    this.#tellArrivals(this.here(acked), this.here(lost), { now, inFlightBefore, rttMs });
     this.#ptoCount = 0;
     this.#probes = 0;
     return { acked, lost, late: late.packets };
@@ -182,9 +187,9 @@ export class Recovery {
   }
 
   /** Those that were sent on the path of now; the numbers rise. */
-  #here(packets: readonly SentPacket[]): readonly SentPacket[] {
+  here(packets: readonly SentPacket[]): readonly SentPacket[] {
     const [first] = packets;
-    return first && !this.onPath(first) ? packets.filter((packet) => this.onPath(packet)) : packets;
+    return first && !this.#onPath(first) ? packets.filter((packet) => this.#onPath(packet)) : packets;
   }
 
   #tellArrivals(
@@ -215,7 +220,7 @@ export class Recovery {
       for (let number = Math.max(ranges[i] ?? 0, this.#sent.low); number <= end; number++) {
         const packet = this.#take(number);
         if (!packet) continue;
-        if (this.onPath(packet)) this.#rate.onAcked(packet, now);
+        if (this.#onPath(packet)) this.#rate.onAcked(packet, now);
         acked.push(packet);
       }
     }
@@ -224,7 +229,7 @@ export class Recovery {
 
   #take(number: number): SentPacket | undefined {
     const packet = this.#sent.take(number);
-    if (packet && this.onPath(packet)) this.#bytesInFlight -= packet.size;
+    if (packet && this.#onPath(packet)) this.#bytesInFlight -= packet.size;
     return packet;
   }
 
@@ -261,15 +266,15 @@ export class Recovery {
     const given = all.some((packet) => packet.probe) ? all.filter((packet) => !packet.probe) : all;
     if (given.length === 0) return;
     this.lostPackets += given.length;
-    this.#thresholds.onLost(given, now, this.#rtt.pto(this.#peerMaxAckDelayMs));
-    const lost = this.#here(given);
+    this.#thresholds.onLost(given, now, this.ptoBase);
+    const lost = this.here(given);
     const newest = lost[lost.length - 1];
     const oldest = lost[0];
     if (!newest || !oldest) return;
     this.#rate.lost += total(lost);
     this.#congestion.onLost(lost, now);
     // RFC 9002 §7.6.2: everything over this span was lost, and we had an estimate before it began.
-    const span = this.#rtt.pto(this.#peerMaxAckDelayMs) * PERSISTENT_CONGESTION_THRESHOLD;
+    const span = this.ptoBase * PERSISTENT_CONGESTION_THRESHOLD;
     const sampled = this.#firstRttSampleAt !== undefined && oldest.sentAt > this.#firstRttSampleAt;
     if (sampled && newest.sentAt - oldest.sentAt > span && contiguous(lost)) this.#congestion.onPersistentCongestion();
   }

@@ -1,5 +1,5 @@
 import { TRANSPORT_ERROR, TransportError } from "./errors.js";
-import { type AckFrame, coversAny } from "./frames.js";
+import type { AckFrame } from "./frames.js";
 
 /** Skipped numbers to remember: a peer that acknowledges blindly meets one of them soon. */
 const MAX_SKIPPED = 16;
@@ -34,4 +34,15 @@ export class UsedNumbers {
         2,
       );
   }
+}
+
+/** Whether an ACK's ranges hold one of these numbers, which rise. One walk through both. */
+function coversAny(ranges: readonly number[], numbers: readonly number[]): boolean {
+  let at = 0;
+  for (let i = numbers.length - 1; i >= 0; i--) {
+    const number = numbers[i] ?? -1;
+    while (at < ranges.length && number < (ranges[at] ?? 0)) at += 2;
+    if (number <= (ranges[at + 1] ?? -1)) return true;
+  }
+  return false;
 }
